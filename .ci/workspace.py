@@ -1,0 +1,35 @@
+"""The members of the workspace, read from the root's pyproject.toml."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One member: its folder and its `[project]` table."""
+
+    folder: Path
+    project: dict[str, object]
+
+    @property
+    def name(self) -> str:
+        """The name on the package index."""
+        return str(self.project["name"])
+
+    @property
+    def package(self) -> Path:
+        """The folder of the import package, the only one below `src/`."""
+        (package,) = (path for path in (self.folder / "src").iterdir() if (path / "py.typed").is_file())
+        return package
+
+
+def distributions() -> list[Distribution]:
+    """Every member of the workspace, core first."""
+    members = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["workspace"]["members"]
+    folders = [folder for pattern in members for folder in sorted(ROOT.glob(pattern)) if folder.is_dir()]
+    return [
+        Distribution(folder, tomllib.loads((folder / "pyproject.toml").read_text())["project"]) for folder in folders
+    ]

@@ -1,0 +1,53 @@
+"""What is run on demand; the checks that every change must pass are in tox.ini."""
+
+import random
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["build"]
+nox.options.default_venv_backend = "venv"
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+MEMBERS = [
+    str(folder.relative_to(ROOT))
+    for pattern in PYPROJECT["tool"]["uv"]["workspace"]["members"]
+    for folder in sorted(ROOT.glob(pattern))
+]
+
+
+def install_workspace(session: nox.Session) -> None:
+    """Install every distribution as an editable, and what the tests need."""
+    editables = [part for member in MEMBERS for part in ("-e", f"./{member}")]
+    session.install(*nox.project.dependency_groups(PYPROJECT, "test"), *editables)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Sdist and wheel of every distribution, into dist/."""
+    session.install("build")
+    for member in MEMBERS:
+        session.run("python", "-m", "build", "--outdir", "dist", member)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The tests with branch coverage, child processes included; arguments go to pytest."""
+    install_workspace(session)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report")
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """The tests again and again, each round under its own hypothesis seed: `nox -s soak -- 20`."""
+    rounds, *arguments = session.posargs or ["10"]
+    install_workspace(session)
+    for number in range(int(rounds)):
+        seed = random.randrange(2**32)
+        session.log(f"round {number + 1} of {rounds}, seed {seed}")
+        session.run("python", "-m", "pytest", "-q", f"--hypothesis-seed={seed}", *arguments)
