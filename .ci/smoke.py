@@ -13,8 +13,7 @@ CORE = "signalpy-core"
 def wheel(name: str, dist: Path) -> Path:
     """The one wheel of a distribution in the folder.
 
-    Raises:
-        FileNotFoundError: there is none, or there are several.
+    :raises FileNotFoundError: there is none, or there are several.
     """
     found = list(dist.glob(f"{name.replace('-', '_')}-*.whl"))
     if len(found) != 1:

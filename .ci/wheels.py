@@ -11,38 +11,36 @@ from pathlib import Path
 from workspace import ROOT, Distribution, distributions
 
 
-def run(*command: str | Path, cwd: Path = ROOT) -> None:
-    """Run a tool of this environment; its failure is ours.
-
-    Raises:
-        subprocess.CalledProcessError: the tool found fault.
-    """
+def passes(*command: str | Path, cwd: Path = ROOT) -> bool:
+    """Run a tool of this environment; whether it was content."""
     print("+", *command, flush=True)
-    subprocess.run([sys.executable, "-m", *map(str, command)], cwd=cwd, check=True)
+    return subprocess.run([sys.executable, "-m", *map(str, command)], cwd=cwd, check=False).returncode == 0
 
 
-def build(members: list[Distribution], destination: Path) -> None:
-    """An sdist of each, and a wheel made from that sdist."""
+def build(members: list[Distribution], destination: Path) -> list[str]:
+    """An sdist of each, and a wheel made from that sdist; returns what could not be built."""
     shutil.rmtree(destination, ignore_errors=True)
-    for member in members:
-        run("build", "--outdir", destination, member.folder)
+    return [member.name for member in members if not passes("build", "--outdir", destination, member.folder)]
 
 
-def check(members: list[Distribution], destination: Path) -> None:
-    """Metadata, wheel contents, and imports against declared dependencies."""
-    run("validate_pyproject", *(member.folder / "pyproject.toml" for member in members))
-    run("twine", "check", "--strict", *sorted(destination.iterdir()))
-    run("check_wheel_contents", *sorted(destination.glob("*.whl")))
-    for member in members:
-        run("deptry", "src", cwd=member.folder)
+def check(members: list[Distribution], destination: Path) -> list[str]:
+    """Metadata, wheel contents, and imports against declared dependencies; returns the checks that found fault."""
+    over_all: dict[str, list[str | Path]] = {
+        "validate-pyproject": ["validate_pyproject", *(member.folder / "pyproject.toml" for member in members)],
+        "twine": ["twine", "check", "--strict", *sorted(destination.iterdir())],
+        "check-wheel-contents": ["check_wheel_contents", *sorted(destination.glob("*.whl"))],
+    }
+    faults = [name for name, command in over_all.items() if not passes(*command)]
+    return faults + [f"deptry of {each.name}" for each in members if not passes("deptry", "src", cwd=each.folder)]
 
 
 def main() -> None:
-    """Build, then check."""
+    """Build, then check what was built."""
     destination = (ROOT / sys.argv[1]).resolve()
     members = distributions()
-    build(members, destination)
-    check(members, destination)
+    faults = build(members, destination) or check(members, destination)
+    if faults:
+        sys.exit(f"not fit to be published: {', '.join(faults)}; see above")
 
 
 if __name__ == "__main__":
