@@ -1,0 +1,35 @@
+"""What a component says of itself: the decorators that record it and the records that they make.
+
+Decorators only record and validate; nothing is registered and nothing runs until a kernel takes the class.
+"""
+
+from signalpy.definition.decorators import component, optional, provides, requires
+from signalpy.definition.marks import lifecycle, runnable, subscribe
+from signalpy.definition.spec import (
+    ComponentSpec,
+    Dependency,
+    HookSpec,
+    Requirement,
+    RunnableSpec,
+    StageSpec,
+    SubscriptionSpec,
+    spec_of,
+)
+
+__all__ = [
+    "ComponentSpec",
+    "Dependency",
+    "HookSpec",
+    "Requirement",
+    "RunnableSpec",
+    "StageSpec",
+    "SubscriptionSpec",
+    "component",
+    "lifecycle",
+    "optional",
+    "provides",
+    "requires",
+    "runnable",
+    "spec_of",
+    "subscribe",
+]

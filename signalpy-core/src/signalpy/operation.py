@@ -1,0 +1,209 @@
+"""What travels: the operation in hand, and who stands behind it.
+
+An operation is one call or one publication. It is what hooks and subscribers are given, and it is also the context: one
+context variable holds the innermost one, so that actor, client, correlation and causation reach whatever is done inside it,
+in nested calls, events, background subscribers, tasks and threads that the kernel starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+import uuid_utils
+from msgspec import Struct
+from msgspec.structs import replace as _replace
+
+from signalpy.policy import Verdict
+
+OUTSIDE = "kernel"
+"""The caller of an operation that comes from outside any component."""
+
+
+class Span(Struct, eq=False):
+    """The life of one operation: its id once somebody asked for it, and whether it still runs.
+
+    ``holds`` counts what keeps it alive: its own run, deliveries that wait in a queue, tasks started under it. ``parent`` is
+    cut when the run ends, so that a long chain of events does not keep its whole past in memory. ``at`` is how far the
+    deliveries of a publication have come.
+    """
+
+    holds: int = 1
+    id: str | None = None
+    parent: Span | None = None
+    at: Any = None
+
+    def read(self) -> str:
+        """The id, a UUIDv7 (RFC 9562) made at the first reading."""
+        if self.id is None:
+            self.id = str(uuid_utils.uuid7())
+        return self.id
+
+
+class Context(Struct, eq=False, kw_only=True):
+    """Who acts, for whom, from where, and in which chain of operations.
+
+    ``span`` is the operation that runs here, if one does; it need not be what caused what follows.
+    """
+
+    actor: str | None = None
+    on_behalf_of: str | None = None
+    client: Mapping[str, Any] | None = None
+    correlation: Span | str | None = None
+    causation: Span | str | None = None
+    span: Span | None = None
+
+    @property
+    def correlation_id(self) -> str | None:
+        """Id of the first operation of the chain, or the id given to ``acting_as``."""
+        return _id(self.correlation)
+
+    @property
+    def causation_id(self) -> str | None:
+        """Id of the operation that led to this one, if any."""
+        return _id(self.causation)
+
+
+class Operation(Context, eq=False, kw_only=True):
+    """One call or publication. Hooks and subscribers read it and change nothing in it.
+
+    :param caller: name of the component that asked for it, or ``"kernel"``.
+    :param verdict: what the policy says of it; taken before anything else.
+    """
+
+    caller: str
+    verdict: Verdict
+    span: Span
+
+    @property
+    def operation_id(self) -> str:
+        """UUIDv7 of this operation, made when first read."""
+        return self.span.read()
+
+    @property
+    def kind(self) -> str:
+        """``"invoke"`` or ``"publish"``."""
+        raise NotImplementedError
+
+    @property
+    def audit(self) -> str | None:
+        """The audit level in force: ``None``, ``"metadata"``, ``"request"`` or ``"full"``."""
+        return self.verdict.audit
+
+
+class Call(Operation, eq=False, kw_only=True):
+    """An invocation of ``target`` (``component.runnable``).
+
+    ``params`` are as the caller gave them where recorders look, and an instance of the target's model for interceptors.
+    """
+
+    target: str
+    params: Any
+    known: bool = True
+
+    @property
+    def kind(self) -> str:
+        """``"invoke"``."""
+        return "invoke"
+
+    def __repr__(self) -> str:
+        return f"<Call {self.target} by {self.caller}>"
+
+
+class Publication(Operation, eq=False, kw_only=True):
+    """An event of ``event_type`` on its way to the subscribers; the keywords describe the fact for those that record it.
+
+    :param data: the payload; a mapping.
+    :param instance: the typed event, if one was published.
+    :param subject: whom or what the fact concerns.
+    :param schema: ``"account.transfer/v2"``, or ``None``.
+    :param outcome: whether what the event tells of succeeded.
+    :param error: what went wrong in what it tells of.
+    :param occurred_at: when it happened (aware); ``None`` for now.
+    :param id: the publisher's own id, by which a repeated delivery is known.
+    """
+
+    event_type: str
+    data: Any
+    instance: Any = None
+    subject: tuple[str, ...] = ()
+    schema: str | None = None
+    outcome: str = "success"
+    error: Any = None
+    occurred_at: datetime | None = None
+    id: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """``"publish"``."""
+        return "publish"
+
+    @property
+    def target(self) -> str:
+        """The event type; so that interceptors for both kinds can read one name."""
+        return self.event_type
+
+    def __repr__(self) -> str:
+        return f"<Publication {self.event_type} by {self.caller}>"
+
+
+CURRENT: ContextVar[Context | None] = ContextVar("signalpy_operation", default=None)
+
+
+def current() -> Context | None:
+    """The innermost operation, or what ``acting_as`` set, or ``None``."""
+    return CURRENT.get()
+
+
+def current_span() -> Span | None:
+    """The span of the innermost operation, if there is one."""
+    here = CURRENT.get()
+    return here.span if here is not None else None
+
+
+@contextmanager
+def acting_as(
+    actor: str | None,
+    *,
+    on_behalf_of: str | None = None,
+    client: Mapping[str, Any] | None = None,
+    correlation_id: str | None = None,
+    causation_id: str | None = None,
+) -> Iterator[Context]:
+    """Sets who acts for everything done inside the ``with`` block, in this task and in what it starts.
+
+    :param client: where the request came from, e.g. ``{"ip": …, "request_id": …}``; kept from outside if not given.
+    :param correlation_id: the chain this belongs to; kept from outside if not given.
+    :param causation_id: what led to this, if it came from another system.
+    """
+    outer = CURRENT.get() or Context()
+    inner = Context(
+        actor=actor,
+        on_behalf_of=on_behalf_of,
+        client=client if client is not None else outer.client,
+        correlation=correlation_id if correlation_id is not None else outer.correlation,
+        causation=causation_id if causation_id is not None else outer.span or outer.causation,
+        span=outer.span,
+    )
+    token = CURRENT.set(inner)
+    try:
+        yield inner
+    finally:
+        CURRENT.reset(token)
+
+
+def with_params(call: Call, params: Any) -> Call:
+    """The same call with other parameters."""
+    return _replace(call, params=params)
+
+
+def with_data(event: Publication, data: Any) -> Publication:
+    """The same publication with another payload; a typed instance no longer describes it."""
+    return _replace(event, data=data, instance=None)
+
+
+def _id(link: Span | str | None) -> str | None:
+    return link.read() if isinstance(link, Span) else link

@@ -1,0 +1,122 @@
+"""Parameters: from what a caller gives to an instance of the target's model, or every problem at once.
+
+The model's core validator is called directly; an instance of the model passes through as it is. What is not a field of the
+model is an error, unless the model itself says what it does with extra fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from signalpy.errors import InvalidParams
+
+Validate: TypeAlias = Callable[[Any], Any]
+
+
+def validator(target: str, model: Any, *, takes_params: bool) -> Validate:
+    """The function that makes parameters for ``target``.
+
+    :param model: a pydantic model, a dataclass, or ``None`` for parameters that are passed on as a mapping.
+    :raises InvalidParams: (the function) with every problem and without a single value.
+    """
+    if model is None:
+        return _mapping(target) if takes_params else _nothing(target)
+    return _model(target, model)
+
+
+def _mapping(target: str) -> Validate:
+    def validate(params: Any) -> Any:
+        if params is None:
+            return {}
+        if isinstance(params, Mapping):
+            return params
+        raise _no_mapping(target, params)
+
+    return validate
+
+
+def _nothing(target: str) -> Validate:
+    def validate(params: Any) -> Any:
+        if params is None:
+            return None
+        if not isinstance(params, Mapping):
+            raise _no_mapping(target, params)
+        if params:
+            raise invalid(target, [{"loc": (str(key),), "msg": "is not a parameter; there are none", "type": "extra_forbidden"} for key in params])
+        return None
+
+    return validate
+
+
+def _model(target: str, model: Any) -> Validate:
+    from pydantic import BaseModel, TypeAdapter
+    from pydantic_core import ValidationError
+
+    if model is BaseModel:
+        model = _no_fields()
+    is_model = issubclass(model, BaseModel)
+    core = model.__pydantic_validator__ if is_model and model.__pydantic_complete__ else None
+    if core is None:
+        if is_model:
+            model.model_rebuild()
+            core = model.__pydantic_validator__
+        else:
+            core = TypeAdapter(model).validator
+    extra = None if is_model and "extra" in model.model_config else "forbid"
+    check = core.validate_python
+
+    def validate(params: Any) -> Any:
+        if isinstance(params, model):
+            return params
+        problem = None
+        try:
+            return check({} if params is None else params, extra=extra)
+        except ValidationError as error:
+            problem = _problems(error)
+        raise invalid(target, problem)
+
+    return validate
+
+
+@lru_cache(maxsize=1)
+def _no_fields() -> Any:
+    from pydantic import create_model
+
+    return create_model("NoParams")
+
+
+@lru_cache(maxsize=1)
+def _core_types() -> frozenset[str]:
+    from typing import get_args
+
+    from pydantic_core.core_schema import ErrorType
+
+    own_words = {"value_error", "assertion_error", "union_tag_invalid"}
+    return frozenset(get_args(ErrorType)) - own_words
+
+
+def _problems(error: Any) -> list[dict[str, Any]]:
+    """The problems of a pydantic error; words that a model's own validator chose may hold the value, so they are left out."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    known = _core_types()
+    return [
+        {
+            "loc": tuple(item["loc"]),
+            "msg": item["msg"] if item["type"] in known else "is refused by the model",
+            "type": item["type"],
+        }
+        for item in found
+    ]
+
+
+def invalid(target: str, problems: list[dict[str, Any]]) -> InvalidParams:
+    """The error for these problems: one line, no value in it."""
+    told = "; ".join(f"{'.'.join(str(part) for part in item['loc']) or 'parameters'}: {item['msg']}" for item in problems)
+    return InvalidParams(f"{target}: parameters do not fit: {told}", target=target, problems=problems)
+
+
+def _no_mapping(target: str, params: Any) -> InvalidParams:
+    found = type(params).__name__
+    return invalid(target, [{"loc": (), "msg": f"expected a mapping of names to values, found {found}", "type": "mapping_type"}])
