@@ -1,0 +1,177 @@
+"""A delivery: one subscription of a live component, and the bounded queue of a background one."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context as Variables
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+from signalpy.bus.endpoint import not_awaited
+from signalpy.definition import SubscriptionSpec
+from signalpy.operation import Publication, Span
+
+DeadLetter: TypeAlias = Callable[[Publication, "Delivery", BaseException], None]
+
+
+class QueueFull(Exception):
+    """A background subscriber did not take events fast enough for ``queue_wait`` seconds."""
+
+
+class Delivery:
+    """One subscription. ``simple`` ones are called by the bus itself with type and data."""
+
+    __slots__ = ("component", "function", "is_async", "owner", "queue", "simple", "spec")
+
+    def __init__(self, owner: Any, component: str, instance: object, spec: SubscriptionSpec) -> None:
+        self.owner = owner
+        self.component = component
+        self.spec = spec
+        self.function: Callable[..., Any] = getattr(instance, spec.method)
+        self.is_async = spec.is_async
+        self.queue: BackgroundQueue | None = None
+        self.simple = not (spec.takes_event or spec.event_class or spec.background)
+
+    def __repr__(self) -> str:
+        return f"<Delivery {self.spec.pattern} to {self.component}.{self.spec.method}>"
+
+    async def deliver(self, event: Publication) -> None:
+        """Hands the event over: to the queue of a background subscriber, else to the method."""
+        if self.queue is not None:
+            await self.queue.put(event)
+        else:
+            await self.call(event)
+
+    async def call(self, event: Publication) -> None:
+        """Calls the method with what it takes."""
+        spec = self.spec
+        data = event.data
+        if spec.event_class is not None:
+            data = event.instance if isinstance(event.instance, spec.event_class) else spec.event_class.of(data)
+        extra = (event,) if spec.takes_event else ()
+        result = self.function(event.event_type, data, *extra)
+        if self.is_async:
+            await result
+        elif result is not None:
+            self.check(result)
+
+    def check(self, result: Any) -> None:
+        """Refuses what a plain ``def`` returned, if that is a coroutine."""
+        if inspect.iscoroutine(result):
+            raise not_awaited(result, f"{self.component}.{self.spec.method}")
+
+
+@dataclass(eq=False, slots=True)
+class Item:
+    """A queued event, with the publisher's context variables."""
+
+    event: Publication
+    variables: Variables
+
+
+class BackgroundQueue:
+    """The events that wait for one background subscriber, and the worker that hands them over one by one.
+
+    :param size: how many may wait.
+    :param wait: seconds that a publisher waits for room; then the delivery is a dead letter.
+    """
+
+    def __init__(self, delivery: Delivery, *, size: int, wait: float, dead_letter: DeadLetter) -> None:
+        self._delivery = delivery
+        self._items: deque[Item] = deque()
+        self._size = size
+        self._wait = wait
+        self._dead_letter = dead_letter
+        self._workers: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Span] = {}
+        self._more = asyncio.Event()
+        self._room = asyncio.Condition()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<BackgroundQueue(waiting={len(self._items)}, running={len(self._running)})>"
+
+    def start(self) -> None:
+        """Starts the worker."""
+        worker = asyncio.create_task(self._work(), name=f"signalpy queue of {self._delivery.component}")
+        self._workers.add(worker)
+        worker.add_done_callback(self._workers.discard)
+
+    async def put(self, event: Publication) -> None:
+        """Queues an event; waits for room.
+
+        :raises QueueFull: if none comes within ``queue_wait``.
+        """
+        if len(self._items) >= self._size and not self._closed:
+            try:
+                async with asyncio.timeout(self._wait), self._room:
+                    await self._room.wait_for(lambda: len(self._items) < self._size or self._closed)
+            except TimeoutError:
+                raise QueueFull(f"the queue of {self._delivery.component}.{self._delivery.spec.method} stayed full for {self._wait:g} s") from None
+        if self._closed:
+            raise QueueFull(f"{self._delivery.component} has stopped")
+        event.span.holds += 1
+        self._items.append(Item(event, copy_context()))
+        self._more.set()
+
+    def busy(self, ancestors: frozenset[Span]) -> bool:
+        """Whether anything waits or runs, apart from what an operation among ``ancestors`` runs in."""
+        return bool(self._items) or any(span not in ancestors for span in self._running.values())
+
+    def spans(self) -> list[Span]:
+        """The spans of the events that are being handled."""
+        return list(self._running.values())
+
+    async def drain(self, ancestors: frozenset[Span] = frozenset()) -> None:
+        """Returns when everything queued has been handled. A worker that itself asks for the drain gets a stand-in."""
+        if any(span in ancestors for span in self._running.values()):
+            self.start()
+        while self.busy(ancestors):
+            async with self._room:
+                await self._room.wait()
+
+    async def close(self) -> None:
+        """Stops at once: cancels what runs; what waits becomes dead letters."""
+        self._closed = True
+        workers = [worker for worker in self._workers if worker is not asyncio.current_task()]
+        running = [task for task in self._running if task is not asyncio.current_task()]
+        for task in [*workers, *running]:
+            task.cancel()
+        if workers or running:
+            await asyncio.wait([*workers, *running], timeout=1)
+        while self._items:
+            item = self._items.popleft()
+            self._dead_letter(item.event, self._delivery, asyncio.CancelledError("the component stopped"))
+            item.event.span.holds -= 1
+        async with self._room:
+            self._room.notify_all()
+
+    async def _work(self) -> None:
+        while True:
+            while not self._items:
+                self._more.clear()
+                await self._more.wait()
+            item = self._items.popleft()
+            task = asyncio.create_task(self._handle(item.event), context=item.variables)
+            self._running[task] = item.event.span
+            task.add_done_callback(partial(self._finish, item.event))
+            await asyncio.wait([task])
+            async with self._room:
+                self._room.notify_all()
+
+    async def _handle(self, event: Publication) -> None:
+        try:
+            await self._delivery.call(event)
+        except (Exception, SystemExit) as error:
+            self._dead_letter(event, self._delivery, error)
+
+    def _finish(self, event: Publication, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
+        event.span.holds -= 1
+        if task.cancelled():
+            self._dead_letter(event, self._delivery, asyncio.CancelledError("the delivery was cancelled"))

@@ -1,0 +1,220 @@
+"""The dispatcher: keeps the routes of every caller, and knows what is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from signalpy.bus.delivery import Delivery
+from signalpy.bus.route import CallRoute, EventRoute, Route
+from signalpy.bus.tables import Tables
+from signalpy.errors import LifecycleError, ShuttingDown
+from signalpy.hooks import HookRegistry, Implementation
+from signalpy.hookspecs import INVOKE, PUBLISH, RECORD
+from signalpy.matching import matches_any
+from signalpy.operation import Context, Publication, Span, current_span
+from signalpy.policy import Policies, Verdict
+
+log = logging.getLogger("signalpy.bus")
+
+CACHE: Final = 4096
+"""How many routes of each kind a caller keeps; beyond that they are made anew."""
+
+KERNEL_EVENTS: Final = "kernel."
+OWN: Final = ""
+"""Under which the kernel's own operations are filed, which no policy keeps back."""
+
+
+class Routes:
+    """One caller's compiled routes."""
+
+    __slots__ = ("calls", "events")
+
+    def __init__(self) -> None:
+        self.calls: dict[str, CallRoute] = {}
+        self.events: dict[str, EventRoute] = {}
+
+    def all(self) -> Iterator[Route]:
+        """Every route."""
+        yield from self.calls.values()
+        yield from self.events.values()
+
+
+class Gate:
+    """Holds or refuses new root operations; what belongs to a running or queued operation passes.
+
+    :ivar state: ``"closed"`` before boot and after shutdown, ``"open"``, ``"held"`` while an exclusive component changes, or
+        ``"draining"``.
+    """
+
+    def __init__(self) -> None:
+        self.state = "closed"
+        self._opened = asyncio.Event()
+
+    def set(self, state: str) -> None:
+        """Changes the state; held operations go on when it is no longer ``"held"``."""
+        self.state = state
+        if state == "held":
+            self._opened.clear()
+        else:
+            self._opened.set()
+
+    async def admit(self, outer: Context | None) -> None:
+        """Returns when the operation may start.
+
+        :raises ShuttingDown: while the kernel drains.
+        :raises LifecycleError: if the kernel does not run.
+        """
+        span = outer.span if outer is not None else None
+        if span is not None and span.holds > 0 and self.state != "closed":
+            return
+        while self.state == "held":
+            await self._opened.wait()
+        if self.state == "draining":
+            raise ShuttingDown("the kernel is shutting down and takes no new operation.")
+        if self.state == "closed":
+            raise LifecycleError("the kernel is not running. Boot it first: await kernel.boot().")
+
+
+class Dispatcher:
+    """Makes routes from tables, policies and hooks, and drops them all whenever one of these changes."""
+
+    def __init__(self, hooks: HookRegistry) -> None:
+        self.hooks = hooks
+        self.tables = Tables()
+        self.policies = Policies()
+        self.gate: Gate | None = Gate()
+        self._closed_gate = self.gate
+        self._callers: dict[str, Routes] = {}
+        self._retired: list[Route] = []
+        self._left = asyncio.Event()
+        hooks.on_change = self.reroute
+
+    def __repr__(self) -> str:
+        return f"<Dispatcher(callers={len(self._callers)}, retired={len(self._retired)}, {self.tables!r})>"
+
+    def set_gate(self, state: str) -> None:
+        """Opens the gate (it is then out of the way altogether) or sets it to another state."""
+        self._closed_gate.set(state)
+        self.gate = None if state == "open" else self._closed_gate
+
+    def routes(self, caller: str) -> Routes:
+        """The routes of a caller."""
+        return self._callers.setdefault(caller, Routes())
+
+    def forget(self, caller: str) -> None:
+        """Drops a caller that is gone."""
+        self._retire(self._callers.pop(caller, Routes()))
+
+    def swap(self, tables: Tables) -> None:
+        """Puts other tables in force; what is under way keeps its route."""
+        self.tables = tables
+        self.reroute()
+
+    def set_policies(self, policies: Policies) -> None:
+        """Puts other policies in force; what is under way keeps its verdict."""
+        self.policies = policies
+        self.reroute()
+
+    def reroute(self) -> None:
+        """Drops every route."""
+        for routes in self._callers.values():
+            self._retire(routes)
+        self._retired = [route for route in self._retired if route.spans]
+
+    def call_route(self, caller: str, target: str) -> CallRoute:
+        """Makes and keeps the route of ``caller`` to ``target``."""
+        routes = self.routes(caller)
+        if len(routes.calls) >= CACHE:
+            self._retire(routes)
+        verdict = self.policies.for_invoke(caller, target) if caller != OWN else Verdict()
+        recorders = self.hooks.ordered(RECORD)
+        interceptors = self._around(INVOKE, target)
+        route = routes.calls[target] = CallRoute(target, verdict, self.tables, recorders, interceptors)
+        return route
+
+    def event_route(self, caller: str, event_type: str) -> EventRoute:
+        """Makes and keeps the route of ``caller`` publishing ``event_type``."""
+        routes = self.routes(caller)
+        if len(routes.events) >= CACHE:
+            self._retire(routes)
+        verdict = self._publish_verdict(caller, event_type)
+        deliveries = self.tables.subscribers(event_type)
+        recorders = self.hooks.ordered(RECORD)
+        interceptors = self._around(PUBLISH, event_type)
+        route = routes.events[event_type] = EventRoute(verdict, deliveries, recorders, interceptors, self.dead_letter)
+        return route
+
+    def dead_letter(self, event: Publication, delivery: Delivery, error: BaseException) -> None:
+        """Says that a subscriber did not take an event, in the log and to the hook."""
+        where = f"{delivery.component}.{delivery.spec.method}"
+        log.error("event %s did not reach %s: %s", event.event_type, where, type(error).__name__, exc_info=error)
+        self.hooks.notify("signalpy_dead_letter", event=event, component=delivery.component, error=error)
+
+    def handling(self, span: Span | None) -> Any:
+        """The owner of the handler that an operation is in, if it is known."""
+        if span is None:
+            return None
+        return next((route.handling(span) for route in self._all() if span in route.spans), None)
+
+    def under_way(self, owner: Any = None, *, apart_from: frozenset[Span] = frozenset()) -> dict[Span, asyncio.Task[Any] | None]:
+        """The operations that run, of those that pass through ``owner`` if one is given."""
+        routes = [route for route in self._all() if owner is None or owner in route.owners]
+        return {span: task for route in routes for span, task in route.spans.items() if span not in apart_from}
+
+    async def drained(self, owner: Any, apart_from: Callable[[], frozenset[Span]]) -> None:
+        """Returns when no operation is under way that started before now and passes through ``owner`` (``None``: any).
+
+        :param apart_from: the operations that need not end, asked again whenever one ends or ``nudge`` is called.
+        """
+        self.reroute()
+        waiting = [route for route in self._retired if owner is None or owner in route.owners]
+        while _any_left(waiting, apart_from()):
+            self._left.clear()
+            await self._left.wait()
+
+    def nudge(self) -> None:
+        """Makes whoever waits in ``drained`` look again."""
+        self._left.set()
+
+    def _all(self) -> Iterable[Route]:
+        for routes in self._callers.values():
+            yield from routes.all()
+        yield from self._retired
+
+    def _around(self, hook: str, name: str) -> list[Implementation]:
+        return [item for item in self.hooks.ordered(hook) if matches_any(name, item.options.targets) is not None]
+
+    def _publish_verdict(self, caller: str, event_type: str) -> Verdict:
+        if caller == OWN:
+            return Verdict()
+        verdict = self.policies.for_publish(caller, event_type)
+        if verdict.allowed and event_type.startswith(KERNEL_EVENTS):
+            return Verdict(allowed=False, rule="kernel.* is the kernel's to publish", audit=verdict.audit)
+        return verdict
+
+    def _retire(self, routes: Routes) -> None:
+        for route in routes.all():
+            if route.spans:
+                route.retired = True
+                route.left = self._left.set
+                self._retired.append(route)
+        routes.calls.clear()
+        routes.events.clear()
+
+
+def _any_left(routes: Iterable[Route], spared: frozenset[Span]) -> bool:
+    return any(span not in spared for route in routes for span in route.spans)
+
+
+def ancestors() -> frozenset[Span]:
+    """The spans of the operations that the caller is inside of."""
+    found: set[Span] = set()
+    span = current_span()
+    while span is not None and span not in found:
+        found.add(span)
+        span = span.parent
+    return frozenset(found)
+

@@ -1,0 +1,198 @@
+"""A route: everything that one caller's operations on one target pass through, compiled once.
+
+The order is the same for every operation: verdict, recorders, policy, validation, interceptors, handlers. An operation
+keeps the route that it started with; a change of tables, policies or hooks makes new routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import operator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+from signalpy.bus.delivery import DeadLetter, Delivery
+from signalpy.bus.endpoint import Endpoint
+from signalpy.bus.tables import Tables
+from signalpy.errors import ActorMissing, PolicyDenied
+from signalpy.hooks import Implementation, compile_ring
+from signalpy.operation import Call, Operation, Publication, Span, with_data, with_params
+from signalpy.policy import Verdict
+
+policy_log = logging.getLogger("signalpy.audit")
+
+
+class Route:
+    """What calls and events have in common.
+
+    :ivar spans: the operations under way, with their tasks.
+    :ivar retired: no new operation takes this route; ``left`` is called when one ends.
+    """
+
+    __slots__ = ("actorless", "left", "owners", "retired", "run", "spans", "verdict")
+
+    def __init__(self, verdict: Verdict, owners: set[Any]) -> None:
+        self.verdict = verdict
+        self.actorless = verdict.without_actor()
+        self.owners = frozenset(owner for owner in owners if owner is not None)
+        self.spans: dict[Span, asyncio.Task[Any] | None] = {}
+        self.retired = False
+        self.left: Callable[[], None] | None = None
+        self.run: Callable[[Any], Awaitable[Any]]
+
+    def handling(self, span: Span) -> Any:
+        """The owner of the handler that the operation is in, if it is known."""
+        return None
+
+
+class CallRoute(Route):
+    """One caller's calls of one target. ``handler`` is set where nothing stands between validation and it."""
+
+    __slots__ = ("endpoint", "handler", "target", "validate")
+
+    def __init__(
+        self,
+        target: str,
+        verdict: Verdict,
+        tables: Tables,
+        recorders: Sequence[Implementation],
+        interceptors: Sequence[Implementation],
+    ) -> None:
+        endpoint = tables.endpoints.get(target)
+        super().__init__(verdict, {item.owner for item in (*recorders, *interceptors)} | ({endpoint.owner} if endpoint else set()))
+        self.target = target
+        self.endpoint = endpoint
+        free = endpoint is not None and not recorders and not interceptors
+        free = free and verdict.allowed and not verdict.require_actor and not verdict.audit
+        self.validate = endpoint.validate if endpoint is not None else None
+        self.handler = endpoint.handler if endpoint is not None and free else None
+        inner = _absent(tables, target) if endpoint is None else _validated(endpoint, interceptors)
+        self.run = compile_ring(recorders, _past_policy(inner), None)
+
+    def handling(self, span: Span) -> Any:
+        return self.endpoint.owner if self.endpoint is not None else None
+
+
+class EventRoute(Route):
+    """One caller's publications of one event type. ``free`` if nothing stands between it and the deliveries."""
+
+    __slots__ = ("_dead_letter", "deliveries", "free")
+
+    def __init__(
+        self,
+        verdict: Verdict,
+        deliveries: tuple[Delivery, ...],
+        recorders: Sequence[Implementation],
+        interceptors: Sequence[Implementation],
+        dead_letter: DeadLetter,
+    ) -> None:
+        super().__init__(verdict, {item.owner for item in (*recorders, *interceptors, *deliveries)})
+        self.deliveries = deliveries
+        self._dead_letter = dead_letter
+        self.free = not recorders and not interceptors and verdict.allowed and not verdict.require_actor and not verdict.audit
+        inner = compile_ring(interceptors, self.deliver, with_data)
+        self.run = compile_ring(recorders, _past_policy(inner), None)
+
+    def handling(self, span: Span) -> Any:
+        if span.at is None:
+            return None
+        at = len(self.deliveries) - operator.length_hint(span.at) - 1
+        return self.deliveries[at].owner if at >= 0 else None
+
+    async def deliver(self, event: Publication) -> None:
+        """Hands the event to every subscriber, one after the other; what one raises reaches neither the others nor the caller."""
+        steps = iter(self.deliveries)
+        event.span.at = steps
+        event_type, data = event.event_type, event.data
+        for step in steps:
+            try:
+                if not step.simple:
+                    await step.deliver(event)
+                elif step.is_async:
+                    await step.function(event_type, data)
+                else:
+                    result = step.function(event_type, data)
+                    if result is not None:
+                        step.check(result)
+            except (KeyboardInterrupt, GeneratorExit):
+                raise
+            except asyncio.CancelledError as error:
+                if _asked_for():
+                    self._not_reached(event, steps, error)
+                    raise
+                self._dead_letter(event, step, error)
+            except BaseException as error:
+                self._dead_letter(event, step, error)
+
+    def _not_reached(self, event: Publication, steps: Iterator[Delivery], error: BaseException) -> None:
+        for step in steps:
+            self._dead_letter(event, step, error)
+
+
+def _asked_for() -> bool:
+    """Whether somebody cancelled this task, as against a handler that raised ``CancelledError`` by itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _past_policy(inner: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+    async def enforce(operation: Operation) -> Any:
+        verdict = operation.verdict
+        if verdict.audit:
+            _policy_line(operation)
+        if not verdict.allowed:
+            raise denied(operation)
+        return await inner(operation)
+
+    return enforce
+
+
+def _validated(endpoint: Endpoint, interceptors: Sequence[Implementation]) -> Callable[[Call], Awaitable[Any]]:
+    validate, handler = endpoint.validate, endpoint.handler
+    if not interceptors:
+
+        async def handle(call: Call) -> Any:
+            return await handler(validate(call.params))
+
+        return handle
+
+    async def innermost(call: Call) -> Any:
+        return await handler(call.params)
+
+    ring = compile_ring(interceptors, innermost, lambda call, new: with_params(call, validate(new)))
+
+    async def intercepted(call: Call) -> Any:
+        return await ring(with_params(call, validate(call.params)))
+
+    return intercepted
+
+
+def _absent(tables: Tables, target: str) -> Callable[[Call], Awaitable[Any]]:
+    async def absent(call: Call) -> Any:
+        raise tables.absent(target)
+
+    return absent
+
+
+def _policy_line(operation: Operation) -> None:
+    if not policy_log.isEnabledFor(logging.INFO):
+        return
+    line: dict[str, Any] = {"action": operation.kind, "caller": operation.caller}
+    line["target" if isinstance(operation, Call) else "event"] = operation.target
+    if not operation.verdict.allowed:
+        line["denied"] = True
+    policy_log.info("%s", json.dumps(line, separators=(",", ":")))
+
+
+def denied(operation: Operation) -> PolicyDenied:
+    """The error for an operation that the policy refuses: names caller, target and rule."""
+    verb = "invoke" if isinstance(operation, Call) else "publish"
+    rule = operation.verdict.rule
+    evidence = {"caller": operation.caller, "target": operation.target, "rule": rule}
+    if rule == "require_actor":
+        return ActorMissing(
+            f"{operation.caller} may not {verb} {operation.target} without an actor. Give actor= or use acting_as(…).", **evidence
+        )
+    return PolicyDenied(f"{operation.caller} may not {verb} {operation.target}: {rule}", **evidence)

@@ -1,0 +1,194 @@
+"""A ring: implementations and what they stand around, compiled into one async function.
+
+It is compiled once per target and kept until hooks, policies or components change; without an implementation it is the inner
+function itself and costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+from signalpy.errors import HookError, Refused
+from signalpy.hooks.plugin import Implementation
+from signalpy.hookspecs import RECORD
+
+log = logging.getLogger("signalpy.hooks")
+
+Run: TypeAlias = Callable[[Any], Awaitable[Any]]
+Change: TypeAlias = Callable[[Any, Any], Any]
+_KEEP: Final = object()
+
+
+class Step:
+    """What a hook gets as ``proceed``: goes on to the next ring inward, with another value if one is given."""
+
+    __slots__ = ("_change", "_inner", "_operation", "done", "error", "pause", "result", "started")
+
+    def __init__(self, operation: Any, inner: Run, change: Change | None) -> None:
+        self._operation = operation
+        self._inner = inner
+        self._change = change
+        self.started = False
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.pause: OwnTime | None = None
+
+    async def __call__(self, new: Any = _KEEP) -> Any:
+        operation = self._operation
+        if self._change is None:
+            self._once(new)
+        elif new is not _KEEP:
+            operation = self._change(operation, new)
+        self.started = True
+        if self.pause is not None:
+            self.pause.stop()
+        try:
+            self.result = await self._inner(operation)
+        except BaseException as error:
+            self.error = error
+            raise
+        finally:
+            if self.pause is not None:
+                self.pause.start()
+        self.done = True
+        return self.result
+
+    def _once(self, new: Any) -> None:
+        if new is not _KEEP:
+            raise HookError("a recorder changes nothing: call proceed() without a value.", plugin=None, hook=RECORD)
+        if self.started:
+            raise HookError("a recorder calls proceed() once, and did so twice.", plugin=None, hook=RECORD)
+
+
+class OwnTime:
+    """The time that a hook spends itself: runs while it works, stands still while it awaits ``proceed``."""
+
+    __slots__ = ("_left", "_since", "_timeout")
+
+    def __init__(self, seconds: float, timeout: asyncio.Timeout) -> None:
+        self._left = seconds
+        self._timeout = timeout
+        self._since = 0.0
+
+    def start(self) -> None:
+        """Sets the clock going."""
+        self._since = asyncio.get_running_loop().time()
+        if not self._timeout.expired():
+            self._timeout.reschedule(self._since + max(self._left, 0))
+
+    def stop(self) -> None:
+        """Stops the clock."""
+        self._left -= asyncio.get_running_loop().time() - self._since
+        if not self._timeout.expired():
+            self._timeout.reschedule(None)
+
+
+def compile_ring(implementations: Sequence[Implementation], inner: Run, change: Change | None) -> Run:
+    """``inner`` with the implementations around it, the first one outermost.
+
+    :param change: makes the operation that goes inward when a hook calls ``proceed(new)``; ``None`` for recorders, which
+        must call ``proceed()`` once and change nothing.
+    """
+    run = inner
+    for item in reversed(implementations):
+        run = _recorder(item, run) if change is None else _interceptor(item, run, change)
+    return run
+
+
+def _recorder(item: Implementation, inner: Run) -> Run:
+    call = _caller(item)
+
+    async def record(operation: Any) -> Any:
+        step = Step(operation, inner, None)
+        try:
+            await call(operation, step)
+        except BaseException as error:
+            if error is not step.error:
+                _note(error, item)
+            raise
+        if step.error is not None:
+            raise step.error
+        if not step.done:
+            raise HookError(f"{item} returned without awaiting proceed(). Await it once, or raise.", plugin=item.plugin, hook=item.hook)
+        return step.result
+
+    return record
+
+
+def _interceptor(item: Implementation, inner: Run, change: Change) -> Run:
+    call = _caller(item)
+    timeout, on_error = item.options.timeout, item.options.on_error
+    if timeout is not None or on_error in ("isolate", "deny"):
+        return _guarded(item, call, inner, change)
+
+    async def intercept(operation: Any) -> Any:
+        step = Step(operation, inner, change)
+        try:
+            return await call(operation, step)
+        except BaseException as error:
+            if error is not step.error:
+                _note(error, item)
+            raise
+
+    return intercept
+
+
+def _guarded(item: Implementation, call: Callable[..., Awaitable[Any]], inner: Run, change: Change) -> Run:
+    on_error = item.options.on_error
+
+    async def intercept(operation: Any) -> Any:
+        step = Step(operation, inner, change)
+        try:
+            return await _timed(item, call, operation, step)
+        except Exception as error:
+            if error is step.error:
+                raise
+            _note(error, item)
+            if on_error == "deny" and not isinstance(error, Refused):
+                raise Refused(f"{item} failed, and its failure denies", rule=f"{item.plugin}: on_error", target=_target(operation)) from error
+            if on_error != "isolate" or isinstance(error, Refused):
+                raise
+            log.exception("hook %s failed and is passed over", item)
+        if step.error is not None:
+            raise step.error
+        return step.result if step.started else await inner(operation)
+
+    return intercept
+
+
+async def _timed(item: Implementation, call: Callable[..., Awaitable[Any]], operation: Any, step: Step) -> Any:
+    seconds = item.options.timeout
+    if seconds is None:
+        return await call(operation, step)
+    try:
+        async with asyncio.timeout(None) as limit:
+            step.pause = OwnTime(seconds, limit)
+            step.pause.start()
+            return await call(operation, step)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise TimeoutError(f"{item} took more than {seconds:g} s of its own") from error
+
+
+def _caller(item: Implementation) -> Callable[..., Awaitable[Any]]:
+    """The implementation as a function of (operation, proceed), whatever order its own arguments have."""
+    function = item.function
+    if len(item.takes) == 1:
+        return lambda operation, step: function(step)
+    if item.takes[0] == "proceed":
+        return lambda operation, step: function(step, operation)
+    return function
+
+
+def _note(error: BaseException, item: Implementation) -> None:
+    if isinstance(error, Exception):
+        error.add_note(f"raised by hook {item.hook} of plugin {item.plugin} {item.version}".rstrip())
+
+
+def _target(operation: Any) -> str:
+    return str(operation.target)

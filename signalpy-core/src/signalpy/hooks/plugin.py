@@ -1,0 +1,100 @@
+"""One object that implements hooks, checked before it is registered."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, Final
+
+from signalpy import hookspecs
+from signalpy.errors import HookError
+from signalpy.hookspecs import NOTICES, OPTIONS, RECORD, RINGS, HookOptions
+from signalpy.matching import did_you_mean
+
+ARGUMENTS: Final = {
+    name: tuple(inspect.signature(getattr(hookspecs, name)).parameters) for name in (*RINGS, *NOTICES)
+}
+
+
+@dataclass(eq=False, slots=True)
+class Implementation:
+    """One hook implementation.
+
+    :param place: where its plugin stands in the order of registration.
+    :param takes: the arguments that it takes, in its own order.
+    :param owner: the component instance's record that it belongs to; ``None`` for an object that was registered by hand.
+    """
+
+    hook: str
+    function: Callable[..., Any]
+    options: HookOptions
+    plugin: str
+    version: str
+    takes: tuple[str, ...]
+    owner: Any = None
+    place: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.plugin} {self.version} ({self.hook})" if self.version else f"{self.plugin} ({self.hook})"
+
+
+@dataclass(eq=False, slots=True)
+class Plugin:
+    """All hook implementations of one object, ready to be registered under ``name``."""
+
+    name: str
+    subject: object
+    implementations: tuple[Implementation, ...]
+    holder: SimpleNamespace = field(default_factory=SimpleNamespace)
+    place: int = 0
+
+
+def plugin_of(
+    subject: object, name: str, *, hooks: Iterable[tuple[str, HookOptions]], version: str = "", owner: Any = None
+) -> Plugin:
+    """Checks every implementation of ``subject``.
+
+    :param hooks: method names and what ``@hookimpl`` was given.
+    :raises HookError: for an unknown hook, wrong arguments, ``def`` where ``async def`` is needed or the other way round.
+    """
+    made = tuple(_implementation(subject, name, hook, options, version, owner) for hook, options in hooks)
+    holder = SimpleNamespace(**{item.hook: item.function for item in made})
+    return Plugin(name, subject, made, holder)
+
+
+def hooks_of(subject: object) -> list[tuple[str, HookOptions]]:
+    """The marked methods of a plain object, found without running any property."""
+    names = dict.fromkeys([*vars(subject)] if hasattr(subject, "__dict__") else [])
+    for base in reversed(type(subject).__mro__):
+        names.update(dict.fromkeys(base.__dict__))
+    found = ((name, getattr(inspect.getattr_static(subject, name, None), OPTIONS, None)) for name in names)
+    return [(name, options) for name, options in found if isinstance(options, HookOptions)]
+
+
+def _implementation(
+    subject: object, plugin: str, hook: str, options: HookOptions, version: str, owner: Any
+) -> Implementation:
+    function = getattr(subject, hook)
+    where = f"{plugin}: {type(subject).__name__}.{hook}"
+    evidence = {"plugin": plugin, "hook": hook}
+    if hook not in ARGUMENTS:
+        hint = did_you_mean(hook, ARGUMENTS) or f" Known hooks: {', '.join(ARGUMENTS)}."
+        raise HookError(f"{where}: there is no such hook.{hint}", **evidence)
+    known = ARGUMENTS[hook]
+    takes = tuple(inspect.signature(function).parameters)
+    stray = [argument for argument in takes if argument not in known]
+    if stray:
+        raise HookError(f"{where}: unknown argument {stray[0]!r}. It may take {', '.join(known)}.", **evidence)
+    is_async = inspect.iscoroutinefunction(function)
+    if hook in RINGS:
+        if not is_async:
+            raise HookError(f"{where}: a ring must be async. Write async def.", **evidence)
+        if "proceed" not in takes:
+            raise HookError(f"{where}: it does not take proceed. Write ({known[0]}, proceed) and await proceed().", **evidence)
+    elif is_async:
+        raise HookError(f"{where}: a notice is not awaited. Write def.", **evidence)
+    if hook == RECORD and (options.targets != ("*",) or options.on_error is not None or options.timeout is not None):
+        raise HookError(f"{where}: a recorder sees everything and takes no targets, on_error or timeout. Remove them.", **evidence)
+    return Implementation(hook, function, options, plugin, version, takes, owner)

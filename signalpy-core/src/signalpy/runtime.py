@@ -1,0 +1,141 @@
+"""``self.rt``: all that a component touches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from signalpy.bus import Bus
+from signalpy.errors import LifecycleError
+from signalpy.operation import current_span
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a runtime tells of the kernel around it."""
+
+    inventory: Callable[[], list[dict[str, str | None]]]
+    policies: Callable[[], dict[str, dict[str, Any]]]
+
+
+class Runtime:
+    """A component's view of the kernel: its settings, its services as attributes, the bus, and tasks.
+
+    :ivar name: the component's name.
+    :ivar version: the component's version.
+    :ivar distribution: canonical name of the distribution it came with; ``None`` for a class that was given by hand.
+    :ivar settings: an instance of the settings model, or the configuration table as it is.
+    :ivar log: the logger ``signalpy.component.<name>``.
+    """
+
+    def __init__(self, *, name: str, version: str, distribution: str | None, settings: Any, bus: Bus, facts: Facts) -> None:
+        self.name = name
+        self.version = version
+        self.distribution = distribution
+        self.settings = settings
+        self.log = logging.getLogger(f"signalpy.component.{name}")
+        self._bus = bus
+        self._facts = facts
+        self._services: dict[str, Any] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._stopped = False
+
+    def __repr__(self) -> str:
+        return f"<Runtime({self.name}, services={len(self._services)}, tasks={len(self._tasks)})>"
+
+    def __getattr__(self, name: str) -> Any:
+        services = self.__dict__.get("_services", {})
+        if name in services:
+            return services[name]
+        known = ", ".join(services) or "none"
+        raise AttributeError(f"rt of {self.__dict__.get('name')!r} has no service {name!r}; injected are: {known}. Declare it with @requires.")
+
+    def invoke(self, target: str, params: Any = None, *, actor: str | None = None) -> Coroutine[Any, Any, Any]:
+        """Calls ``component.runnable`` over the bus; see ``Bus.invoke``."""
+        self._check()
+        return self._bus.invoke(target, params, actor=actor)
+
+    def publish(
+        self,
+        event_type: Any,
+        data: Any = None,
+        *,
+        actor: str | None = None,
+        subject: str | Iterable[str] = (),
+        schema: str | None = None,
+        outcome: str = "success",
+        error: Any = None,
+        occurred_at: datetime | None = None,
+        id: str | None = None,
+    ) -> Coroutine[Any, Any, None]:
+        """Publishes an event over the bus; see ``Bus.publish``."""
+        self._check()
+        return self._bus.publish(
+            event_type,
+            data,
+            actor=actor,
+            subject=subject,
+            schema=schema,
+            outcome=outcome,
+            error=error,
+            occurred_at=occurred_at,
+            id=id,
+        )
+
+    def invoke_sync(self, target: str, params: Any = None, *, actor: str | None = None) -> Any:
+        """``invoke`` for what runs in a thread, such as a runnable with ``thread=True``."""
+        self._check()
+        return self._bus.invoke_sync(target, params, actor=actor)
+
+    def publish_sync(self, event_type: Any, data: Any = None, **keywords: Any) -> None:
+        """``publish`` for what runs in a thread."""
+        self._check()
+        self._bus.publish_sync(event_type, data, **keywords)
+
+    def create_task(self, coroutine: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
+        """Starts a supervised task: it carries the context, a failure of it is logged, and it is cancelled when the component stops.
+
+        :raises LifecycleError: if the component has stopped.
+        """
+        if self._stopped:
+            coroutine.close()
+            self._check()
+        span = current_span()
+        task = asyncio.create_task(coroutine, name=name or f"{self.name}: {coroutine.__qualname__}")
+        self._tasks.add(task)
+        if span is not None:
+            span.holds += 1
+
+        def ended(task: asyncio.Task[T]) -> None:
+            self._tasks.discard(task)
+            if span is not None:
+                span.holds -= 1
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self.log.error("task %r failed", task.get_name(), exc_info=error)
+
+        task.add_done_callback(ended)
+        return task
+
+    def inventory(self) -> list[dict[str, str | None]]:
+        """The distributions that are loaded: ``{"name", "version", "record_sha256"}`` each."""
+        return self._facts.inventory()
+
+    def policies(self) -> Mapping[str, Mapping[str, Any]]:
+        """The policy entries in force, by name."""
+        return self._facts.policies()
+
+    @property
+    def services(self) -> Mapping[str, Any]:
+        """The injected services by attribute."""
+        return dict(self._services)
+
+    def _check(self) -> None:
+        if self._stopped:
+            raise LifecycleError(f"component {self.name!r} has stopped; its rt can no longer be used.", component=self.name)
+
