@@ -85,9 +85,22 @@ class AccountService:
     async def _make(self, change: Callable[[], Change]) -> dict[str, Any]:
         try:
             # A caller that is cancelled leaves the change and its event whole: the task goes on without it.
-            return await asyncio.shield(self.rt.create_task(self._outbox.settle(change()), name="accounts settle"))
+            task = self.rt.create_task(self._settled(change()), name="accounts settle")
         except Rejected as refusal:
             return {"error": str(refusal)}
+        outcome = await asyncio.shield(task)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def _settled(self, change: Change) -> dict[str, Any] | Exception:
+        """The result, or the error for whoever still waits for it."""
+        try:
+            return await self._outbox.settle(change)
+        except Rejected as refusal:
+            return {"error": str(refusal)}
+        except Exception as error:  # noqa: BLE001 - raised where somebody waits; a failed task would be logged besides
+            return error
 
     @property
     def _settings(self) -> AccountSettings:
