@@ -4,7 +4,8 @@ The tables ``[kernel]``, ``[plugins]`` and ``[policy.<name>]`` are the kernel's;
 component of that name. A configuration never changes: a reload makes a new one.
 
 A relative path among the kernel's own settings (``kernel.socket``, ``plugins.lockfile``) starts at the folder of the
-file, or at the working directory where there is no file. What a component's table says is the component's business.
+file, or at the working directory where there is no file. The settings hold it resolved; ``tree`` holds it as it was
+written. What the table of a component says is the component's business.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from signalpy import environment
 from signalpy.errors import ConfigError, PolicyError
@@ -104,11 +106,6 @@ class Configuration:
             return f"environment variable {variables[0]}"
         return str(self.source) if self.source is not None else "the configuration given"
 
-    def path(self, text: str) -> Path:
-        """``text`` as a path of the kernel's own settings: relative ones start at the folder of the file."""
-        base = self.source.parent if self.source is not None else Path()
-        return base / Path(text).expanduser()
-
 
 def load(source: Source = None, *, environ: Mapping[str, str] | None = None) -> Configuration:
     """The configuration of a mapping or a TOML file, with the variables ``SIGNALPY__…`` over it.
@@ -126,9 +123,12 @@ def load(source: Source = None, *, environ: Mapping[str, str] | None = None) -> 
         if not isinstance(table, dict):
             problem = _said(where, name, f"expected a table [{name}], found {_kind(table)}", variables)
             raise PolicyError(problem, entry=None, key=name) if name == "policy" else ConfigError(problem, key=name)
+    kernel = _own("kernel", tree, KernelSettings, where, variables)
+    plugins = _own("plugins", tree, PluginSettings, where, variables)
+    base = path.absolute().parent if path is not None else Path()
     return Configuration(
-        kernel=_own("kernel", tree, KernelSettings, where, variables),
-        plugins=_own("plugins", tree, PluginSettings, where, variables),
+        kernel=replace(kernel, socket=str(base / kernel.socket)) if kernel.socket is not None else kernel,
+        plugins=replace(plugins, lockfile=str(base / plugins.lockfile)),
         policy={name: _entry(name, keys) for name, keys in tree.get("policy", {}).items()},
         tables={name: table for name, table in tree.items() if name not in KERNEL_TABLES},
         source=path.absolute() if path is not None else None,
@@ -148,9 +148,10 @@ def component_settings(model: Any, table: Mapping[str, Any] | None, name: str) -
     plain = _copied(table or {})
     if model is None:
         return plain
-    from pydantic import ValidationError  # noqa: PLC0415 - heavy, and reading a configuration does not need it
+    # Reading a configuration does not need pydantic; checking a component's table does.
+    from pydantic import ValidationError
 
-    from signalpy.settings import problems  # noqa: PLC0415 - imports pydantic
+    from signalpy.settings import problems
 
     found = []
     try:

@@ -21,7 +21,7 @@ PREFIX: Final = "SIGNALPY__"
 def applied(tree: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """A copy of ``tree`` with the variables in it, and for each dotted key that was set, the variable that set it.
 
-    A shorter name is taken first: ``SIGNALPY__POLICY`` gives a table, ``SIGNALPY__POLICY__ACCOUNTS__AUDIT`` a key in it.
+    The shorter name comes first: ``SIGNALPY__POLICY`` sets a table, ``SIGNALPY__POLICY__ACCOUNTS__AUDIT`` a key in it.
 
     :raises ConfigError: naming the variable that fits nothing.
     """

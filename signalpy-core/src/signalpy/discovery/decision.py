@@ -1,0 +1,181 @@
+"""The decision on each candidate, from metadata alone: allowed, compatible, as locked, alone under its name.
+
+The steps come in this order, and only what has passed all those before takes part in a collision: a distribution that
+could not be loaded anyway keeps no other from its name.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from importlib_metadata import EntryPoint
+from packaging.utils import canonicalize_name
+
+from signalpy import __version__
+from signalpy.configuration import PluginSettings
+from signalpy.discovery.candidate import Candidate, malformed
+from signalpy.discovery.compatibility import CORE
+from signalpy.discovery.installed import Installed, read
+from signalpy.discovery.judge import COMPONENTS, Judge
+from signalpy.matching import did_you_mean
+from signalpy.states import State
+
+ESSENTIAL: Final = "signalpy.essential"
+BUILT_IN: Final = {"config": "signalpy.builtin:ConfigComponent"}
+"""Components of the core: found like any other, there even where the core has no metadata, and never denied."""
+
+T = TypeVar("T")
+log = logging.getLogger("signalpy.discovery")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Discovery:
+    """The outcome of one scan.
+
+    :param candidates: all of them, sorted by name; of one name at most one is ``discovered``.
+    :param essential: components without which nothing starts, installed or not.
+    :param installed: the distributions that were read.
+    :param warnings: one line for each thing that a person should look at; logged already.
+    """
+
+    candidates: tuple[Candidate, ...]
+    essential: frozenset[str]
+    installed: tuple[Installed, ...]
+    warnings: tuple[str, ...]
+    judge: Judge
+
+    def __repr__(self) -> str:
+        return f"<Discovery(num_candidates={len(self.candidates)}, num_distributions={len(self.installed)})>"
+
+    def candidate(self, name: str) -> Candidate | None:
+        """The candidate ``name``: the one that may be loaded, else the first of those that may not."""
+        named = [candidate for candidate in self.candidates if candidate.name == name]
+        return next(
+            (candidate for candidate in named if candidate.state is State.DISCOVERED), named[0] if named else None
+        )
+
+    def extensions(self, group: str) -> dict[str, EntryPoint]:
+        """The entry points of ``group`` that may be loaded, by name; ``EntryPoint.load`` imports one.
+
+        A name that two distributions claim is in it only if ``prefer`` settles it.
+        """
+        claims: dict[str, list[tuple[str, EntryPoint]]] = {}
+        for installed in self.installed:
+            for entry in installed.entries_of(group):
+                if self.judge.extension(installed, entry)[0] is State.DISCOVERED:
+                    claims.setdefault(entry.name, []).append((installed.name, entry))
+        found: dict[str, EntryPoint] = {}
+        for name, claimants in sorted(claims.items()):
+            winner, problem = _settled(name, claimants, self.judge.settings.prefer)
+            if winner is not None:
+                found[name] = winner
+            else:
+                log.warning("%s: %s", group, problem)
+        return found
+
+
+def scan(settings: PluginSettings, *, path: list[str] | None = None) -> Discovery:
+    """Reads the metadata on ``path`` (``sys.path`` if not given) once and decides on every candidate."""
+    reading = read(path)
+    judge = Judge(settings)
+    candidates = _without_collisions(list(_candidates(reading.installed, judge)), settings.prefer)
+    declared = _declared(reading.installed, candidates, judge, strict=settings.lock == "enforce")
+    essential = frozenset(settings.required) | declared
+    candidates = [replace(item, essential=item.name in essential) for item in candidates]
+    gone = judge.missing({item.name for item in reading.installed})
+    lost = [f"{name}: is in {settings.lockfile} and not installed" for name in gone]
+    warnings = (*reading.warnings, *judge.warnings, *lost)
+    for warning in warnings:
+        log.warning("%s", warning)
+    return Discovery(
+        candidates=tuple(sorted(candidates, key=lambda item: (item.name, item.distribution))),
+        essential=essential,
+        installed=reading.installed,
+        warnings=warnings,
+        judge=judge,
+    )
+
+
+def extensions(
+    group: str, settings: PluginSettings | None = None, *, path: list[str] | None = None
+) -> dict[str, EntryPoint]:
+    """The entry points of another group ``signalpy.*`` that may be loaded, under the same rules as components."""
+    return scan(settings or PluginSettings(), path=path).extensions(group)
+
+
+def _candidates(installed: Iterable[Installed], judge: Judge) -> Iterable[Candidate]:
+    built_in = dict(BUILT_IN)
+    for item in installed:
+        for entry in item.entries_of(COMPONENTS):
+            candidate = Candidate(entry.name, item.name, item.version, entry.value)
+            if item.name == CORE and built_in.pop(entry.name, None) is not None:
+                judge.component(item, entry.name)
+                yield candidate
+            else:
+                yield candidate.marked(*_judged(item, candidate, judge))
+    for name, value in built_in.items():
+        yield Candidate(name, CORE, __version__, value)
+
+
+def _judged(installed: Installed, candidate: Candidate, judge: Judge) -> tuple[State, str]:
+    problem = malformed(candidate.name, candidate.value)
+    if problem:
+        return State.FAILED, problem
+    if candidate.name in BUILT_IN:
+        return State.DENIED, f"the name {candidate.name!r} belongs to {CORE}"
+    return judge.component(installed, candidate.name)
+
+
+def _without_collisions(candidates: list[Candidate], prefer: Mapping[str, str]) -> list[Candidate]:
+    """``candidates`` with those marked that share their name with another one that may be loaded."""
+    result = []
+    for candidate in candidates:
+        rivals = [other for other in candidates if other.name == candidate.name and other.state is State.DISCOVERED]
+        if candidate.state is not State.DISCOVERED or len(rivals) == 1:
+            result.append(candidate)
+            continue
+        winner, problem = _settled(candidate.name, [(other.distribution, other) for other in rivals], prefer)
+        if winner is None:
+            result.append(candidate.marked(State.COLLISION, problem))
+        elif winner is candidate:
+            result.append(candidate)
+        else:
+            reason = f"plugins.prefer gives the name {candidate.name!r} to {winner.distribution}"
+            result.append(candidate.marked(State.DENIED, reason))
+    return result
+
+
+def _settled(name: str, claims: Sequence[tuple[str, T]], prefer: Mapping[str, str]) -> tuple[T | None, str]:
+    """Which of ``claims``, by distribution, has the name; or that none has it, in words."""
+    if len(claims) == 1:
+        return claims[0][1], ""
+    wanted = canonicalize_name(prefer[name]) if name in prefer else None
+    owners = [owner for owner, _ in claims]
+    if owners.count(wanted or "") == 1:
+        return next(claim for owner, claim in claims if owner == wanted), ""
+    if len(set(owners)) == 1:
+        return None, f"{owners[0]} claims {name!r} twice; none is loaded. Report it to its author"
+    fix = f'Uninstall or deny one, or settle it: [plugins] prefer = {{ {name} = "{owners[0]}" }}'
+    if wanted is not None:
+        fix = f"plugins.prefer names {wanted!r}, which is none of them.{did_you_mean(wanted, owners)}"
+    return None, f"{' and '.join(owners)} claim {name!r}; neither is loaded. {fix}"
+
+
+def _declared(
+    installed: Iterable[Installed], candidates: Iterable[Candidate], judge: Judge, *, strict: bool
+) -> frozenset[str]:
+    """Components that their own distribution declares essential and that the operator lets in.
+
+    Under ``lock = "enforce"`` a distribution that is not locked has no say.
+    """
+    own = {(item.name, entry.name) for item in installed for entry in item.entries_of(ESSENTIAL)}
+    return frozenset(
+        item.name
+        for item in candidates
+        if (item.distribution, item.name) in own
+        and item.state is not State.DENIED
+        and not (strict and not judge.is_locked(item.distribution))
+    )

@@ -1,0 +1,103 @@
+"""What stands against one distribution or one of its entry points: the operator, the core's version, the lock file."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from importlib_metadata import EntryPoint
+
+from signalpy.configuration import PluginSettings
+from signalpy.discovery import lock as locking
+from signalpy.discovery.compatibility import CORE, incompatibility
+from signalpy.discovery.filter import Filter
+from signalpy.discovery.installed import Installed
+from signalpy.errors import ConfigError
+from signalpy.states import State
+
+COMPONENTS: Final = "signalpy.components"
+Finding: TypeAlias = "tuple[State, str]"
+"""A state, and the reason for it in words; ``discovered`` and nothing if nothing stands against it."""
+
+CLEAR: Final[Finding] = (State.DISCOVERED, "")
+
+
+class Judge:
+    """Judges by the settings of ``[plugins]``. Notes what a person should know in ``warnings``."""
+
+    def __init__(self, settings: PluginSettings) -> None:
+        self.settings = settings
+        self._filter = Filter(settings.allow, settings.deny)
+        self._findings: dict[str, Finding] = {}
+        self.warnings: list[str] = []
+
+    def component(self, installed: Installed, name: str) -> Finding:
+        """What stands against the component ``name`` of ``installed``."""
+        denial = self._filter.refusal(installed.name, name)
+        return (State.DENIED, denial) if denial else self._distribution(installed)
+
+    def extension(self, installed: Installed, entry: EntryPoint) -> Finding:
+        """What stands against an entry point that is no component, such as a command or a store.
+
+        It goes with its distribution and, where that has components, with those.
+        """
+        components = [component.name for component in installed.entries_of(COMPONENTS)]
+        names = [installed.name, entry.name, *components]
+        refused = components and all(self._filter.denial(name) for name in components)
+        denial = self._filter.denial(installed.name, entry.name) or (
+            self._filter.denial(components[0]) if refused else ""
+        )
+        refusal = denial or self._filter.omission(*names)
+        return (State.DENIED, refusal) if refusal else self._distribution(installed)
+
+    def is_locked(self, name: str) -> bool:
+        """Whether the lock file counts and has a distribution of this canonical name."""
+        return self._lock is not None and self._lock.find(name) is not None
+
+    def missing(self, installed: set[str]) -> list[str]:
+        """Names of locked distributions that are not installed."""
+        return (
+            [] if self._lock is None else [item.name for item in self._lock.distributions if item.name not in installed]
+        )
+
+    def _distribution(self, installed: Installed) -> Finding:
+        if installed.name not in self._findings:
+            self._findings[installed.name] = self._judged(installed)
+        return self._findings[installed.name]
+
+    def _judged(self, installed: Installed) -> Finding:
+        problem = incompatibility(installed.requires, installed.requires_python)
+        if problem:
+            return State.INCOMPATIBLE, problem
+        if self.settings.lock == "off":
+            return CLEAR
+        problem = self._altered(installed)
+        if not problem:
+            return CLEAR
+        # A changed core cannot be trusted to refuse itself; `lock --check` from outside can tell.
+        if self.settings.lock == "warn" or installed.name == CORE:
+            self.warnings.append(f"{installed.name}: {problem}")
+            return CLEAR
+        return State.ALTERED, problem
+
+    def _altered(self, installed: Installed) -> str:
+        lock = self._lock
+        if lock is None:
+            return self._lock_problem
+        locked = lock.find(installed.name)
+        if locked is None:
+            return f"{installed.name} is not in {self.settings.lockfile}"
+        found = locking.differences(installed, locked)
+        return f"differs from {self.settings.lockfile}: {'; '.join(found)}" if found else ""
+
+    @cached_property
+    def _lock(self) -> locking.Lock | None:
+        self._lock_problem = ""
+        if self.settings.lock == "off":
+            return None
+        try:
+            return locking.read(Path(self.settings.lockfile))
+        except ConfigError as error:
+            self._lock_problem = str(error)
+            return None
