@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from signalpy import SignalPyError
 from signalpy_cloudtrail import PathNotFoundError
-from signalpy_cloudtrail.files import find, read
+from signalpy_cloudtrail.files import PIECE, find, read
 
 TWO = [{"eventID": "1", "text": "grüße ☃"}, {"eventID": "2"}]
 TEXT = json.dumps({"Records": TWO}, ensure_ascii=False)
@@ -122,3 +123,18 @@ def test_a_file_that_went_away(tmp_path: Path) -> None:
 def test_an_empty_file(tmp_path: Path) -> None:
     """An empty file is told: CloudTrail delivers none."""
     assert values(write(tmp_path / "empty.json", b"")) == ["expected JSON, found nothing"]
+
+
+@pytest.mark.parametrize("opening", ['{"Records":[', ""])
+def test_memory_is_that_of_a_piece(tmp_path: Path, opening: str) -> None:
+    """Reading a large file takes no more memory than a few pieces of it, however many records it holds."""
+    text = json.dumps({"eventID": "1", "text": "x" * 1000})
+    between, end = (",", "]}") if opening else ("\n", "")
+    file = write(tmp_path / "large.json", (opening + between.join([text] * 20_000) + end).encode())
+    tracemalloc.start()
+    try:
+        assert sum(entry.flaw is None for entry in read(file)) == 20_000
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 8 * PIECE < file.stat().st_size / 8
