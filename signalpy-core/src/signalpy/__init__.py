@@ -1,7 +1,7 @@
 """SignalPy: a plugin framework whose kernel finds components that are installed as separate distributions.
 
-The names below are the public face. They are imported when first used, so that a command that reads only metadata does not
-pay for the rest.
+The names below are the public face. They are imported when first used, so that a command that reads only metadata
+does not pay for the rest.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ _FACE = {
 }
 _HOME = {name: module for module, names in _FACE.items() for name in names}
 
-__all__ = sorted(_HOME)
+__all__ = [*_HOME]
 __version__ = "0.1.0"
 
 

@@ -29,11 +29,14 @@ class SignalPyError(Exception):
 
 
 class DefinitionError(SignalPyError, TypeError, ValueError):
-    """A component class is declared wrongly; raised where the decorator stands. ``component`` and ``method`` tell where."""
+    """A component class is declared wrongly; raised where the decorator stands.
+
+    ``component`` and ``method`` tell where.
+    """
 
 
 class HookError(SignalPyError, TypeError, ValueError):
-    """A hook implementation cannot be registered: unknown hook, wrong arguments, or an order that contradicts itself."""
+    """A hook implementation cannot be registered: unknown hook, wrong arguments, contradictory order."""
 
 
 class ConfigError(SignalPyError, ValueError):
@@ -45,7 +48,10 @@ class PolicyError(SignalPyError, ValueError):
 
 
 class BootError(SignalPyError, RuntimeError):
-    """An essential component could not start; everything that had started was stopped. ``component`` and ``why`` tell more."""
+    """An essential component could not start; everything that had started was stopped.
+
+    ``component`` and ``why`` tell more.
+    """
 
 
 class LifecycleError(SignalPyError, RuntimeError):
@@ -63,7 +69,10 @@ class TargetNotFound(SignalPyError, KeyError):
 
 
 class ComponentUnavailable(TargetNotFound):
-    """The target's component is known but does not run. ``target``, ``component`` and ``why`` tell more. Nothing ran."""
+    """The target's component is known but does not run. ``target``, ``component`` and ``why`` tell more.
+
+    Nothing ran.
+    """
 
     retry = True
 
@@ -108,7 +117,9 @@ class OutcomeUnrecorded(SignalPyError, RuntimeError):
     ``result`` holds what it returned, or ``error`` what it raised. Trying again would do it twice.
     """
 
-    def __init__(self, message: str = "", *, result: Any = None, error: BaseException | None = None, **evidence: Any) -> None:
+    def __init__(
+        self, message: str = "", *, result: Any = None, error: BaseException | None = None, **evidence: Any
+    ) -> None:
         super().__init__(message, **evidence)
         self.result = result
         self.error = error

@@ -3,10 +3,10 @@
 An implementation is a method marked with ``@hookimpl``, on a component or on a plain object that is given to
 ``kernel.hooks.register``. Its parameters may be any of those named here, and no others.
 
-The rings ``signalpy_record``, ``signalpy_invoke`` and ``signalpy_publish`` are ``async def`` and stand around an operation; the
-notices are plain ``def`` and are told of something that has happened. Their order is pluggy's: of two implementations the one
-that was registered later stands further out, ``tryfirst`` ones stand outside all others and ``trylast`` ones inside;
-``before`` and ``after`` settle it between two that are named.
+The rings ``signalpy_record``, ``signalpy_invoke`` and ``signalpy_publish`` are ``async def`` and stand around an
+operation; the notices are plain ``def`` and are told of something that has happened. Their order is pluggy's: of two
+implementations the one that was registered later stands further out, ``tryfirst`` ones stand outside all others and
+``trylast`` ones inside; ``before`` and ``after`` settle it between two that are named.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ async def signalpy_record(operation: Operation, proceed: Proceed) -> Any:
     """The outermost ring, for calls and publications alike; a recorder.
 
     Fires after the verdict and before everything else, also for operations that are denied, unknown or invalid, so
-    ``await proceed()`` may raise whatever the operation raises. It must call ``await proceed()`` exactly once or raise, must
-    return what that returned, and changes nothing. If it raises before ``proceed``, the operation is refused with that error.
+    ``await proceed()`` may raise whatever the operation raises. It must call ``await proceed()`` exactly once or
+    raise, must return what that returned, and changes nothing. If it raises before ``proceed``, the operation is
+    refused with that error.
     """
 
 
@@ -45,8 +46,8 @@ async def signalpy_record(operation: Operation, proceed: Proceed) -> Any:
 async def signalpy_invoke(call: Call, proceed: Proceed) -> Any:
     """Around the handler of a call that is allowed and valid; ``call.params`` is an instance of the target's model.
 
-    It may refuse by raising (best: ``Refused(reason, rule=…)``), replace the parameters with ``await proceed(new)`` (they are
-    validated again), or observe. Its return value is the result that the caller gets.
+    It may refuse by raising (best: ``Refused(reason, rule=…)``), replace the parameters with ``await proceed(new)``
+    (they are validated again), or observe. Its return value is the result that the caller gets.
     """
 
 
@@ -54,8 +55,8 @@ async def signalpy_invoke(call: Call, proceed: Proceed) -> Any:
 async def signalpy_publish(event: Publication, proceed: Proceed) -> None:
     """Around the delivery of an allowed event to all its subscribers.
 
-    It may refuse by raising, replace the payload with ``await proceed(new)``, or observe. ``proceed`` returns when all inline
-    subscribers are done; it raises nothing that a subscriber raised.
+    It may refuse by raising, replace the payload with ``await proceed(new)``, or observe. ``proceed`` returns when
+    all inline subscribers are done; it raises nothing that a subscriber raised.
     """
 
 
@@ -101,7 +102,10 @@ NOTICES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class HookOptions:
-    """What ``@hookimpl`` was given. ``on_error`` and ``timeout`` (seconds, of the hook's own time) are ``None`` if not given."""
+    """What ``@hookimpl`` was given.
+
+    ``on_error`` and ``timeout`` (seconds, of the hook's own time) are ``None`` if not given.
+    """
 
     targets: tuple[str, ...] = ("*",)
     before: tuple[str, ...] = ()
@@ -143,8 +147,8 @@ def hookimpl(
     :param targets: patterns on targets (calls) or event types (publications) that it stands around.
     :param before: names of components or registered objects that it stands outside of.
     :param after: names of those that it stands inside of.
-    :param on_error: what its own exception does: ``"raise"`` (default) it, ``"isolate"`` it (log, and go on without this
-        hook), or ``"deny"`` the operation.
+    :param on_error: what its own exception does: ``"raise"`` (default) it, ``"isolate"`` it (log, and go on without
+        this hook), or ``"deny"`` the operation.
     :param timeout: seconds that it may take itself, what it awaits in ``proceed`` not counted.
     :raises ValueError: for an unknown ``on_error`` or a timeout that is not positive.
     """

@@ -1,6 +1,7 @@
-"""Names and patterns: ``fnmatch`` semantics, case-sensitive on every platform, and an index that finds patterns by name.
+"""Names and patterns, and an index that finds patterns by name.
 
-``account.*`` matches ``account.closed`` and ``account.a.b``; ``*`` matches everything.
+Patterns have ``fnmatch`` semantics, case-sensitive on every platform: ``account.*`` matches ``account.closed`` and
+``account.a.b``; ``*`` matches everything.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 class PatternIndex(Generic[T]):
     """Values filed under patterns, found by name in the order in which they were given.
 
-    Exact names and ``literal*`` patterns are found by look-up, so the cost of a name does not grow with their number; any
-    other pattern is tried.
+    Exact names and ``literal*`` patterns are found by look-up, so the cost of a name does not grow with their number;
+    any other pattern is tried.
     """
 
     def __init__(self, items: Iterable[tuple[str, T]] = ()) -> None:

@@ -1,8 +1,8 @@
 """What travels: the operation in hand, and who stands behind it.
 
 An operation is one call or one publication. It is what hooks and subscribers are given, and it is also the context: one
-context variable holds the innermost one, so that actor, client, correlation and causation reach whatever is done inside it,
-in nested calls, events, background subscribers, tasks and threads that the kernel starts.
+context variable holds the innermost one, so that actor, client, correlation and causation reach whatever is done
+inside it, in nested calls, events, background subscribers, tasks and threads that the kernel starts.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ OUTSIDE = "kernel"
 class Span(Struct, eq=False):
     """The life of one operation: its id once somebody asked for it, and whether it still runs.
 
-    ``holds`` counts what keeps it alive: its own run, deliveries that wait in a queue, tasks started under it. ``parent`` is
-    cut when the run ends, so that a long chain of events does not keep its whole past in memory. ``at`` is how far the
-    deliveries of a publication have come.
+    ``holds`` counts what keeps it alive: its own run, deliveries that wait in a queue, tasks started under it.
+    ``parent`` is cut when the run ends, so that a long chain of events does not keep its whole past in memory. ``at``
+    is how far the deliveries of a publication have come.
     """
 
     holds: int = 1
@@ -89,6 +89,11 @@ class Operation(Context, eq=False, kw_only=True):
         raise NotImplementedError
 
     @property
+    def name(self) -> str:
+        """The target of a call, the event type of a publication."""
+        raise NotImplementedError
+
+    @property
     def audit(self) -> str | None:
         """The audit level in force: ``None``, ``"metadata"``, ``"request"`` or ``"full"``."""
         return self.verdict.audit
@@ -109,12 +114,17 @@ class Call(Operation, eq=False, kw_only=True):
         """``"invoke"``."""
         return "invoke"
 
+    @property
+    def name(self) -> str:
+        """The target."""
+        return self.target
+
     def __repr__(self) -> str:
         return f"<Call {self.target} by {self.caller}>"
 
 
 class Publication(Operation, eq=False, kw_only=True):
-    """An event of ``event_type`` on its way to the subscribers; the keywords describe the fact for those that record it.
+    """An event on its way to the subscribers; the keywords describe the fact for those that record it.
 
     :param data: the payload; a mapping.
     :param instance: the typed event, if one was published.
@@ -142,8 +152,8 @@ class Publication(Operation, eq=False, kw_only=True):
         return "publish"
 
     @property
-    def target(self) -> str:
-        """The event type; so that interceptors for both kinds can read one name."""
+    def name(self) -> str:
+        """The event type."""
         return self.event_type
 
     def __repr__(self) -> str:

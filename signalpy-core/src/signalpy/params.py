@@ -1,14 +1,14 @@
 """Parameters: from what a caller gives to an instance of the target's model, or every problem at once.
 
-The model's core validator is called directly; an instance of the model passes through as it is. What is not a field of the
-model is an error, unless the model itself says what it does with extra fields.
+The model's core validator is called directly; an instance of the model passes through as it is. What is not a field
+of the model is an error, unless the model itself says what it does with extra fields.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from signalpy.errors import InvalidParams
 
@@ -44,7 +44,13 @@ def _nothing(target: str) -> Validate:
         if not isinstance(params, Mapping):
             raise _no_mapping(target, params)
         if params:
-            raise invalid(target, [{"loc": (str(key),), "msg": "is not a parameter; there are none", "type": "extra_forbidden"} for key in params])
+            raise invalid(
+                target,
+                [
+                    {"loc": (str(key),), "msg": "is not a parameter; there are none", "type": "extra_forbidden"}
+                    for key in params
+                ],
+            )
         return None
 
     return validate
@@ -64,7 +70,7 @@ def _model(target: str, model: Any) -> Validate:
             core = model.__pydantic_validator__
         else:
             core = TypeAdapter(model).validator
-    extra = None if is_model and "extra" in model.model_config else "forbid"
+    extra: Literal["forbid"] | None = None if is_model and "extra" in model.model_config else "forbid"
     check = core.validate_python
 
     def validate(params: Any) -> Any:
@@ -98,7 +104,10 @@ def _core_types() -> frozenset[str]:
 
 
 def _problems(error: Any) -> list[dict[str, Any]]:
-    """The problems of a pydantic error; words that a model's own validator chose may hold the value, so they are left out."""
+    """The problems of a pydantic error.
+
+    Words that a model's own validator chose may hold the value, so they are left out.
+    """
     found = error.errors(include_url=False, include_context=False, include_input=False)
     known = _core_types()
     return [
@@ -113,10 +122,14 @@ def _problems(error: Any) -> list[dict[str, Any]]:
 
 def invalid(target: str, problems: list[dict[str, Any]]) -> InvalidParams:
     """The error for these problems: one line, no value in it."""
-    told = "; ".join(f"{'.'.join(str(part) for part in item['loc']) or 'parameters'}: {item['msg']}" for item in problems)
+    told = "; ".join(
+        f"{'.'.join(str(part) for part in item['loc']) or 'parameters'}: {item['msg']}" for item in problems
+    )
     return InvalidParams(f"{target}: parameters do not fit: {told}", target=target, problems=problems)
 
 
 def _no_mapping(target: str, params: Any) -> InvalidParams:
     found = type(params).__name__
-    return invalid(target, [{"loc": (), "msg": f"expected a mapping of names to values, found {found}", "type": "mapping_type"}])
+    return invalid(
+        target, [{"loc": (), "msg": f"expected a mapping of names to values, found {found}", "type": "mapping_type"}]
+    )

@@ -1,9 +1,9 @@
 """Policies: who may call and publish what, and what is audited. Pure: text and tables in, verdicts out.
 
-An entry is filed under a pattern on component names or on ``component.runnable``. For each key the most specific entry that
-has it wins: entries set at run time before those of the file, then an exact name before a pattern, then more literal
-characters, then the later one. What may be invoked and published belongs to the caller; audit and ``require_actor`` count
-for the caller and for the target, and the stronger wins.
+An entry is filed under a pattern on component names or on ``component.runnable``. For each key the most specific
+entry that has it wins: entries set at run time before those of the file, then an exact name before a pattern, then
+more literal characters, then the later one. What may be invoked and published belongs to the caller; audit and
+``require_actor`` count for the caller and for the target, and the stronger wins.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ class Policies:
         """What is in force, by entry name, as plain values: the file's keys with the run-time ones over them."""
         names = [*self._file, *(name for name in self._runtime if name not in self._file)]
         tables = ((name, {**self._file.get(name, {}), **self._runtime.get(name, {})}) for name in names)
-        plain = ((name, {key: _plain(value) for key, value in table.items() if value is not UNSET}) for name, table in tables)
+        plain = (
+            (name, {key: _plain(value) for key, value in table.items() if value is not UNSET}) for name, table in tables
+        )
         return {name: table for name, table in plain if table}
 
     def names(self) -> list[str]:
@@ -109,14 +111,17 @@ class Policies:
         return list(dict.fromkeys([*self._file, *self._runtime]))
 
     def setting(self, key: str, *names: str) -> tuple[Any, Entry | None]:
-        """The value of ``key`` for what goes by any of ``names``, and the entry that gives it; ``(None, None)`` if none does."""
+        """The value of ``key`` for what goes by any of ``names``, and the entry that gives it.
+
+        ``(None, None)`` if none does.
+        """
         for entry in self._ranked:
             if key in entry.keys and any(matches(name, entry.name) for name in names):
                 return entry.keys[key], entry
         return None, None
 
     def for_invoke(self, caller: str, target: str) -> Verdict:
-        """The verdict on ``caller`` invoking ``target`` (``component.runnable``), for an operation that has an actor."""
+        """The verdict on ``caller`` invoking ``target`` (``component.runnable``), if it has an actor."""
         names = (target, target.partition(".")[0])
         rule = self._refusal("invoke", caller, target)
         level = stronger(self._level(caller), self._level(*names))
@@ -124,7 +129,7 @@ class Policies:
         return Verdict(allowed=rule is None, rule=rule, audit=level, require_actor=needs)
 
     def for_publish(self, caller: str, event_type: str) -> Verdict:
-        """The verdict on ``caller`` publishing ``event_type``, for an operation that has an actor."""
+        """The verdict on ``caller`` publishing ``event_type``, if it has an actor."""
         rule = self._refusal("publish", caller, event_type)
         needs = bool(self.setting("require_actor", caller)[0])
         return Verdict(allowed=rule is None, rule=rule, audit=self._level(caller), require_actor=needs)
@@ -149,7 +154,8 @@ class Policies:
             for name, keys in self._file.items()
         }
         runtime = {
-            name: {key: value for key, value in keys.items() if value is not UNSET} for name, keys in self._runtime.items()
+            name: {key: value for key, value in keys.items() if value is not UNSET}
+            for name, keys in self._runtime.items()
         }
         layers = ((False, file), (True, runtime))
         entries = [
@@ -172,7 +178,9 @@ def checked(name: str, keys: Mapping[str, Any], *, unset: bool = False) -> dict[
     :raises PolicyError: naming the entry, the key and what would be right.
     """
     if not isinstance(name, str) or not name:
-        raise PolicyError(f"policy: a name must be a text that is not empty, found {type(name).__name__}", entry=name, key=None)
+        raise PolicyError(
+            f"policy: a name must be a text that is not empty, found {type(name).__name__}", entry=name, key=None
+        )
     if not isinstance(keys, Mapping):
         found = type(keys).__name__
         raise PolicyError(f'policy "{name}": expected a table of keys, found {found}', entry=name, key=None)

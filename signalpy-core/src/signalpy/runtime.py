@@ -34,7 +34,9 @@ class Runtime:
     :ivar log: the logger ``signalpy.component.<name>``.
     """
 
-    def __init__(self, *, name: str, version: str, distribution: str | None, settings: Any, bus: Bus, facts: Facts) -> None:
+    def __init__(
+        self, *, name: str, version: str, distribution: str | None, settings: Any, bus: Bus, facts: Facts
+    ) -> None:
         self.name = name
         self.version = version
         self.distribution = distribution
@@ -54,7 +56,10 @@ class Runtime:
         if name in services:
             return services[name]
         known = ", ".join(services) or "none"
-        raise AttributeError(f"rt of {self.__dict__.get('name')!r} has no service {name!r}; injected are: {known}. Declare it with @requires.")
+        raise AttributeError(
+            f"rt of {self.__dict__.get('name')!r} has no service {name!r}; injected are: {known}. Declare it with"
+            " @requires."
+        )
 
     def invoke(self, target: str, params: Any = None, *, actor: str | None = None) -> Coroutine[Any, Any, Any]:
         """Calls ``component.runnable`` over the bus; see ``Bus.invoke``."""
@@ -99,7 +104,9 @@ class Runtime:
         self._bus.publish_sync(event_type, data, **keywords)
 
     def create_task(self, coroutine: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
-        """Starts a supervised task: it carries the context, a failure of it is logged, and it is cancelled when the component stops.
+        """Starts a supervised task.
+
+        It carries the context, a failure of it is logged, and it is cancelled when the component stops.
 
         :raises LifecycleError: if the component has stopped.
         """
@@ -107,7 +114,7 @@ class Runtime:
             coroutine.close()
             self._check()
         span = current_span()
-        task = asyncio.create_task(coroutine, name=name or f"{self.name}: {coroutine.__qualname__}")
+        task = asyncio.create_task(coroutine, name=name or f"{self.name}: {getattr(coroutine, '__qualname__', 'task')}")
         self._tasks.add(task)
         if span is not None:
             span.holds += 1
@@ -137,5 +144,6 @@ class Runtime:
 
     def _check(self) -> None:
         if self._stopped:
-            raise LifecycleError(f"component {self.name!r} has stopped; its rt can no longer be used.", component=self.name)
-
+            raise LifecycleError(
+                f"component {self.name!r} has stopped; its rt can no longer be used.", component=self.name
+            )

@@ -112,7 +112,10 @@ class BackgroundQueue:
                 async with asyncio.timeout(self._wait), self._room:
                     await self._room.wait_for(lambda: len(self._items) < self._size or self._closed)
             except TimeoutError:
-                raise QueueFull(f"the queue of {self._delivery.component}.{self._delivery.spec.method} stayed full for {self._wait:g} s") from None
+                raise QueueFull(
+                    f"the queue of {self._delivery.component}.{self._delivery.spec.method} stayed full for"
+                    f" {self._wait:g} s"
+                ) from None
         if self._closed:
             raise QueueFull(f"{self._delivery.component} has stopped")
         event.span.holds += 1
@@ -167,7 +170,7 @@ class BackgroundQueue:
     async def _handle(self, event: Publication) -> None:
         try:
             await self._delivery.call(event)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - becomes a dead letter
             self._dead_letter(event, self._delivery, error)
 
     def _finish(self, event: Publication, task: asyncio.Task[None]) -> None:

@@ -45,8 +45,8 @@ class Routes:
 class Gate:
     """Holds or refuses new root operations; what belongs to a running or queued operation passes.
 
-    :ivar state: ``"closed"`` before boot and after shutdown, ``"open"``, ``"held"`` while an exclusive component changes, or
-        ``"draining"``.
+    :ivar state: ``"closed"`` before boot and after shutdown, ``"open"``, ``"held"`` while an exclusive component
+        changes, ``"draining"`` during shutdown, and ``"expired"`` when its deadline has passed: then nothing passes.
     """
 
     def __init__(self) -> None:
@@ -61,18 +61,22 @@ class Gate:
         else:
             self._opened.set()
 
-    async def admit(self, outer: Context | None) -> None:
+    async def admit(self, outer: Context | None, *, own: bool = False) -> None:
         """Returns when the operation may start.
+
+        :param own: it is the kernel's own; only a change of an exclusive component holds it up.
 
         :raises ShuttingDown: while the kernel drains.
         :raises LifecycleError: if the kernel does not run.
         """
         span = outer.span if outer is not None else None
-        if span is not None and span.holds > 0 and self.state != "closed":
+        if span is not None and span.holds > 0 and self.state in ("held", "draining"):
             return
         while self.state == "held":
             await self._opened.wait()
-        if self.state == "draining":
+        if own and self.state != "closed":
+            return
+        if self.state in ("draining", "expired"):
             raise ShuttingDown("the kernel is shutting down and takes no new operation.")
         if self.state == "closed":
             raise LifecycleError("the kernel is not running. Boot it first: await kernel.boot().")
@@ -159,7 +163,9 @@ class Dispatcher:
             return None
         return next((route.handling(span) for route in self._all() if span in route.spans), None)
 
-    def under_way(self, owner: Any = None, *, apart_from: frozenset[Span] = frozenset()) -> dict[Span, asyncio.Task[Any] | None]:
+    def under_way(
+        self, owner: Any = None, *, apart_from: frozenset[Span] = frozenset()
+    ) -> dict[Span, asyncio.Task[Any] | None]:
         """The operations that run, of those that pass through ``owner`` if one is given."""
         routes = [route for route in self._all() if owner is None or owner in route.owners]
         return {span: task for route in routes for span, task in route.spans.items() if span not in apart_from}
@@ -217,4 +223,3 @@ def ancestors() -> frozenset[Span]:
         found.add(span)
         span = span.parent
     return frozenset(found)
-

@@ -57,7 +57,7 @@ class Bus:
         """
         outer = CURRENT.get() or _NOBODY
         if self._dispatcher.gate is not None:
-            await self._dispatcher.gate.admit(outer)
+            await self._dispatcher.gate.admit(outer, own=self._key is OWN)
         route = self._calls.get(target) or self._dispatcher.call_route(self._key, target)
         parent = outer.span
         who = actor or outer.actor
@@ -119,7 +119,7 @@ class Bus:
         subject = _checked(event_type, subject, outcome, occurred_at, id)
         outer = CURRENT.get() or _NOBODY
         if self._dispatcher.gate is not None:
-            await self._dispatcher.gate.admit(outer)
+            await self._dispatcher.gate.admit(outer, own=self._key is OWN)
         route = self._events.get(event_type) or self._dispatcher.event_route(self._key, event_type)
         who = actor or outer.actor
         span = Span(parent=outer.span)
@@ -174,7 +174,9 @@ class Bus:
             here = None
         if here is loop:
             plain = name.removesuffix("_sync")
-            raise LifecycleError(f"{name} would block the loop that it waits for. On the loop's own thread use: await bus.{plain}(…).")
+            raise LifecycleError(
+                f"{name} would block the loop that it waits for. On the loop's own thread use: await bus.{plain}(…)."
+            )
         return asyncio.run_coroutine_threadsafe(make(), loop).result()
 
 
@@ -192,11 +194,20 @@ def _typed(event: Any, data: Any, schema: str | None) -> tuple[Any, str, Any, st
 
     if not isinstance(event, Event):
         found = type(event).__name__
-        raise invalid("publish", [{"loc": ("event_type",), "msg": f"expected a text or an Event, found {found}", "type": "string_type"}])
+        raise invalid(
+            "publish",
+            [{"loc": ("event_type",), "msg": f"expected a text or an Event, found {found}", "type": "string_type"}],
+        )
     if not event.event_type:
-        raise invalid("publish", [{"loc": ("event_type",), "msg": f"{type(event).__name__} was declared without type=", "type": "missing"}])
+        raise invalid(
+            "publish",
+            [{"loc": ("event_type",), "msg": f"{type(event).__name__} was declared without type=", "type": "missing"}],
+        )
     if data is not None:
-        raise invalid(event.event_type, [{"loc": ("data",), "msg": "a typed event carries its own data", "type": "extra_forbidden"}])
+        raise invalid(
+            event.event_type,
+            [{"loc": ("data",), "msg": "a typed event carries its own data", "type": "extra_forbidden"}],
+        )
     return event, event.event_type, event.payload(), schema or event.schema_id()
 
 
@@ -222,4 +233,3 @@ def _checked(
     if problem is not None:
         raise invalid(event_type or "publish", [{"loc": (problem[0],), "msg": problem[1], "type": "value"}])
     return subjects
-

@@ -31,7 +31,13 @@ class Endpoint:
 
 
 def endpoint(
-    owner: Any, component: str, instance: object, spec: RunnableSpec, *, threads: Executor, working: set[asyncio.Future[Any]]
+    owner: Any,
+    component: str,
+    instance: object,
+    spec: RunnableSpec,
+    *,
+    threads: Executor,
+    working: set[asyncio.Future[Any]],
 ) -> Endpoint:
     """The endpoint of one runnable.
 
@@ -67,7 +73,10 @@ def _inline(method: Callable[..., Any], takes_params: bool, target: str) -> Call
 def not_awaited(result: Any, where: str) -> TypeError:
     """The error for a plain ``def`` that hands back a coroutine, which nobody would run."""
     result.close()
-    return TypeError(f"{where}: a plain def runs inline and cannot use the bus, but it returned a coroutine. Write async def and await it.")
+    return TypeError(
+        f"{where}: a plain def runs inline and cannot use the bus, but it returned a coroutine. Write async def and"
+        " await it."
+    )
 
 
 def _threaded(

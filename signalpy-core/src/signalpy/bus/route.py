@@ -61,7 +61,8 @@ class CallRoute(Route):
         interceptors: Sequence[Implementation],
     ) -> None:
         endpoint = tables.endpoints.get(target)
-        super().__init__(verdict, {item.owner for item in (*recorders, *interceptors)} | ({endpoint.owner} if endpoint else set()))
+        rings = {item.owner for item in (*recorders, *interceptors)}
+        super().__init__(verdict, rings | {endpoint.owner} if endpoint is not None else rings)
         self.target = target
         self.endpoint = endpoint
         free = endpoint is not None and not recorders and not interceptors
@@ -72,6 +73,7 @@ class CallRoute(Route):
         self.run = compile_ring(recorders, _past_policy(inner), None)
 
     def handling(self, span: Span) -> Any:
+        """The target's owner."""
         return self.endpoint.owner if self.endpoint is not None else None
 
 
@@ -88,21 +90,28 @@ class EventRoute(Route):
         interceptors: Sequence[Implementation],
         dead_letter: DeadLetter,
     ) -> None:
-        super().__init__(verdict, {item.owner for item in (*recorders, *interceptors, *deliveries)})
+        rings = {item.owner for item in (*recorders, *interceptors)}
+        super().__init__(verdict, rings | {item.owner for item in deliveries})
         self.deliveries = deliveries
         self._dead_letter = dead_letter
-        self.free = not recorders and not interceptors and verdict.allowed and not verdict.require_actor and not verdict.audit
+        self.free = (
+            not recorders and not interceptors and verdict.allowed and not verdict.require_actor and not verdict.audit
+        )
         inner = compile_ring(interceptors, self.deliver, with_data)
         self.run = compile_ring(recorders, _past_policy(inner), None)
 
     def handling(self, span: Span) -> Any:
+        """The owner of the subscriber that the publication has come to."""
         if span.at is None:
             return None
         at = len(self.deliveries) - operator.length_hint(span.at) - 1
         return self.deliveries[at].owner if at >= 0 else None
 
     async def deliver(self, event: Publication) -> None:
-        """Hands the event to every subscriber, one after the other; what one raises reaches neither the others nor the caller."""
+        """Hands the event to every subscriber, one after the other.
+
+        What one raises reaches neither the others nor the caller.
+        """
         steps = iter(self.deliveries)
         event.span.at = steps
         event_type, data = event.event_type, event.data
@@ -123,7 +132,7 @@ class EventRoute(Route):
                     self._not_reached(event, steps, error)
                     raise
                 self._dead_letter(event, step, error)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - one subscriber's failure reaches nobody else
                 self._dead_letter(event, step, error)
 
     def _not_reached(self, event: Publication, steps: Iterator[Delivery], error: BaseException) -> None:
@@ -170,7 +179,7 @@ def _validated(endpoint: Endpoint, interceptors: Sequence[Implementation]) -> Ca
 
 
 def _absent(tables: Tables, target: str) -> Callable[[Call], Awaitable[Any]]:
-    async def absent(call: Call) -> Any:
+    async def absent(_: Call) -> Any:
         raise tables.absent(target)
 
     return absent
@@ -180,7 +189,7 @@ def _policy_line(operation: Operation) -> None:
     if not policy_log.isEnabledFor(logging.INFO):
         return
     line: dict[str, Any] = {"action": operation.kind, "caller": operation.caller}
-    line["target" if isinstance(operation, Call) else "event"] = operation.target
+    line["target" if isinstance(operation, Call) else "event"] = operation.name
     if not operation.verdict.allowed:
         line["denied"] = True
     policy_log.info("%s", json.dumps(line, separators=(",", ":")))
@@ -190,9 +199,10 @@ def denied(operation: Operation) -> PolicyDenied:
     """The error for an operation that the policy refuses: names caller, target and rule."""
     verb = "invoke" if isinstance(operation, Call) else "publish"
     rule = operation.verdict.rule
-    evidence = {"caller": operation.caller, "target": operation.target, "rule": rule}
+    evidence = {"caller": operation.caller, "target": operation.name, "rule": rule}
     if rule == "require_actor":
         return ActorMissing(
-            f"{operation.caller} may not {verb} {operation.target} without an actor. Give actor= or use acting_as(…).", **evidence
+            f"{operation.caller} may not {verb} {operation.name} without an actor. Give actor= or use acting_as(…).",
+            **evidence,
         )
-    return PolicyDenied(f"{operation.caller} may not {verb} {operation.target}: {rule}", **evidence)
+    return PolicyDenied(f"{operation.caller} may not {verb} {operation.name}: {rule}", **evidence)

@@ -1,4 +1,7 @@
-"""The tables of the bus: who answers a target, who takes an event type. Made anew at each change and swapped in one step."""
+"""The tables of the bus: who answers a target, who takes an event type.
+
+Made anew at each change and swapped in one step.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from signalpy.matching import PatternIndex, did_you_mean, nearest
 class Tables:
     """Endpoints by target, and subscriptions by pattern in the order in which they are to be served.
 
-    :param unavailable: makes the error for a target whose component is known but does not run; ``None`` if it is not known.
+    :param unavailable: makes the error for a target whose component is known but does not run; ``None`` if it is not
+        known.
     """
 
     def __init__(
@@ -43,4 +47,6 @@ class Tables:
             return known
         hint = did_you_mean(target, self.endpoints)
         advice = hint or " See `signalpy plugins` for what is installed."
-        return TargetNotFound(f"no component offers {target!r}.{advice}", target=target, near=nearest(target, self.endpoints))
+        return TargetNotFound(
+            f"no component offers {target!r}.{advice}", target=target, near=nearest(target, self.endpoints)
+        )

@@ -50,7 +50,9 @@ def component(
 
     def decorate(cls: C) -> C:
         if not isinstance(cls, type):
-            raise DefinitionError(f"@component stands on a {type(cls).__name__}. Put it on a class.", component=None, method=None)
+            raise DefinitionError(
+                f"@component stands on a {type(cls).__name__}. Put it on a class.", component=None, method=None
+            )
         check_name(cls, name)
         declared = {
             "name": name,
@@ -111,7 +113,9 @@ def _requirement(cls: type, attr: str, wanted: Any) -> Requirement:
         return Requirement(attr, _contract(cls, wanted.contract), optional=True)
     if isinstance(wanted, list | tuple):
         if len(wanted) != 1:
-            raise _wrong(cls, f"requires {attr} as a list of {len(wanted)}", f'Write {attr}=["IContract"] for all its providers')
+            raise _wrong(
+                cls, f"requires {attr} as a list of {len(wanted)}", f'Write {attr}=["IContract"] for all its providers'
+            )
         return Requirement(attr, _contract(cls, wanted[0]), many=True)
     return Requirement(attr, _contract(cls, wanted))
 
@@ -154,7 +158,8 @@ def _version(cls: type, text: Any) -> str:
 
 
 def _dependency(cls: type, text: Any) -> Dependency:
-    from packaging.requirements import InvalidRequirement, Requirement as Parsed
+    from packaging.requirements import InvalidRequirement
+    from packaging.requirements import Requirement as Parsed
 
     try:
         parsed = Parsed(text)
@@ -168,7 +173,9 @@ def _dependency(cls: type, text: Any) -> Dependency:
 
 def _settings(cls: type, model: Any) -> Any:
     if model is not None and not (isinstance(model, type) and hasattr(model, "model_validate")):
-        raise _wrong(cls, f"settings must be a pydantic model class, found {model!r}", "Give the class, e.g. settings=Settings")
+        raise _wrong(
+            cls, f"settings must be a pydantic model class, found {model!r}", "Give the class, e.g. settings=Settings"
+        )
     return model
 
 

@@ -22,29 +22,37 @@ def _mark(function: F, spec: object) -> F:
     return function
 
 
-def runnable(
-    name: str, *, params: Any = None, description: str = "", thread: bool = False
-) -> Callable[[F], F]:
+def runnable(name: str, *, params: Any = None, description: str = "", thread: bool = False) -> Callable[[F], F]:
     """Makes a method callable over the bus as ``component.name``.
 
-    :param params: model of the parameters (a pydantic model or a dataclass); the method gets an instance. Without a model
-        a method that takes a parameter gets the mapping as it was given.
+    :param params: model of the parameters (a pydantic model or a dataclass); the method gets an instance. Without a
+        model a method that takes a parameter gets the mapping as it was given.
     :param thread: run a plain ``def`` in a worker thread.
     :raises DefinitionError: for a bad name, a wrong signature or a wrong model, naming class, method and fix.
     """
 
     def decorate(function: F) -> F:
         if not isinstance(name, str) or not RUNNABLE_NAME.fullmatch(name):
-            raise wrong(function, f"bad runnable name {name!r}", 'Use letters, digits and "_", e.g. @runnable("transfer")')
+            raise wrong(
+                function, f"bad runnable name {name!r}", 'Use letters, digits and "_", e.g. @runnable("transfer")'
+            )
         shape = shape_of(function, "@runnable")
         if any(isinstance(mark, RunnableSpec) for mark in getattr(function, MARKS, ())):
             raise wrong(function, "it is a runnable already", "Keep one @runnable per method")
         if not (shape.takes(0) or shape.takes(1)):
-            raise wrong(function, f"a runnable takes (self) or (self, params), found {_found(shape.names)}", "Change its parameters")
+            raise wrong(
+                function,
+                f"a runnable takes (self) or (self, params), found {_found(shape.names)}",
+                "Change its parameters",
+            )
         if params is not None and not shape.takes(1):
             raise wrong(function, "it has a params model but takes no parameter", "Write (self, params)")
         if params is not None and not _is_model(params):
-            raise wrong(function, f"params must be a model class, found {params!r}", "Give a pydantic model, e.g. params=TransferParams")
+            raise wrong(
+                function,
+                f"params must be a model class, found {params!r}",
+                "Give a pydantic model, e.g. params=TransferParams",
+            )
         if thread and shape.is_async:
             raise wrong(function, "thread=True stands on an async def", "Remove thread=True or make it a plain def")
         spec = RunnableSpec(name, function.__name__, params, description, thread, shape.is_async, shape.takes(1))
@@ -68,12 +76,18 @@ def subscribe(pattern: Any, *, description: str = "", background: bool = False) 
         event_class = pattern if isinstance(pattern, type) else None
         text = getattr(event_class, "event_type", None) if event_class is not None else pattern
         if not isinstance(text, str) or not text:
-            raise wrong(function, f"bad pattern {pattern!r}", 'Give a text, e.g. @subscribe("account.*"), or an Event class with a type')
+            raise wrong(
+                function,
+                f"bad pattern {pattern!r}",
+                'Give a text, e.g. @subscribe("account.*"), or an Event class with a type',
+            )
         wants_event = len(shape.names) > 2 and (shape.names[2] == "event" or shape.names[2] in shape.required)
         if not shape.takes(3 if wants_event else 2):
             fix = "Write (self, event_type, data) or (self, event_type, data, event)"
             raise wrong(function, f"a subscriber takes two parameters, or three, found {_found(shape.names)}", fix)
-        spec = SubscriptionSpec(text, function.__name__, description, background, shape.is_async, wants_event, event_class)
+        spec = SubscriptionSpec(
+            text, function.__name__, description, background, shape.is_async, wants_event, event_class
+        )
         return _mark(function, spec)
 
     return decorate

@@ -35,7 +35,8 @@ def wrong(function: Any, problem: str, fix: str) -> DefinitionError:
 def shape_of(function: Any, decorator: str) -> Shape:
     """The shape of a method.
 
-    :raises DefinitionError: for what is no plain method: a static or class method, a generator, something that cannot be called.
+    :raises DefinitionError: for what is no plain method: a static or class method, a generator, something that cannot
+        be called.
     """
     if isinstance(function, staticmethod | classmethod):
         kind = type(function).__name__
@@ -45,14 +46,18 @@ def shape_of(function: Any, decorator: str) -> Shape:
     inner = inspect.unwrap(function)
     if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
         raise wrong(function, f"{decorator} stands on a generator", "Return a value instead of yielding")
-    return _shape(function, decorator, is_async=inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inner))
+    return _shape(
+        function, decorator, is_async=inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inner)
+    )
 
 
 def _shape(function: Callable[..., Any], decorator: str, *, is_async: bool) -> Shape:
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        raise wrong(function, f"{decorator} stands on something without a readable signature", "Wrap it in a method") from None
+        raise wrong(
+            function, f"{decorator} stands on something without a readable signature", "Wrap it in a method"
+        ) from None
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     spread = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     stuck = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]

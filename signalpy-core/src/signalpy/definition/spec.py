@@ -172,9 +172,9 @@ def read_methods(cls: type) -> dict[str, Any]:
     for name, member in _members(cls):
         for mark in getattr(member, MARKS, ()):
             if isinstance(mark, RunnableSpec):
-                _once(cls, runnables, mark.name, mark, f"runnable {mark.name!r}", "Give one of them another name")
+                _once(cls, runnables, mark.name, mark, fix="Give one of the runnables another name")
             elif isinstance(mark, StageSpec):
-                _once(cls, stages, mark.stage, mark, f"stage {mark.stage!r}", "Keep one")
+                _once(cls, stages, mark.stage, mark, fix="Keep one of the lifecycle methods")
             else:
                 subscriptions.append(mark)
         options = getattr(member, OPTIONS, None)
@@ -188,11 +188,11 @@ def read_methods(cls: type) -> dict[str, Any]:
     }
 
 
-def _once(cls: type, table: dict[str, Any], key: str, mark: Any, what: str, fix: str) -> None:
+def _once(cls: type, table: dict[str, Any], key: str, mark: Any, *, fix: str) -> None:
     if key in table:
         first, second = table[key].method, mark.method
         raise DefinitionError(
-            f"{cls.__qualname__}.{second}: {what} is declared already by {cls.__qualname__}.{first}. {fix}.",
+            f"{cls.__qualname__}.{second}: {key!r} is declared already by {cls.__qualname__}.{first}. {fix}.",
             component=cls.__name__,
             method=second,
         )

@@ -1,7 +1,7 @@
 """A ring: implementations and what they stand around, compiled into one async function.
 
-It is compiled once per target and kept until hooks, policies or components change; without an implementation it is the inner
-function itself and costs nothing.
+It is compiled once per target and kept until hooks, policies or components change; without an implementation it is
+the inner function itself and costs nothing.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Step:
         self.pause: OwnTime | None = None
 
     async def __call__(self, new: Any = _KEEP) -> Any:
+        """Goes inward; with ``new``, a call has other parameters and an event another payload."""
         operation = self._operation
         if self._change is None:
             self._once(new)
@@ -90,8 +91,8 @@ class OwnTime:
 def compile_ring(implementations: Sequence[Implementation], inner: Run, change: Change | None) -> Run:
     """``inner`` with the implementations around it, the first one outermost.
 
-    :param change: makes the operation that goes inward when a hook calls ``proceed(new)``; ``None`` for recorders, which
-        must call ``proceed()`` once and change nothing.
+    :param change: makes the operation that goes inward when a hook calls ``proceed(new)``; ``None`` for recorders,
+        which must call ``proceed()`` once and change nothing.
     """
     run = inner
     for item in reversed(implementations):
@@ -113,7 +114,11 @@ def _recorder(item: Implementation, inner: Run) -> Run:
         if step.error is not None:
             raise step.error
         if not step.done:
-            raise HookError(f"{item} returned without awaiting proceed(). Await it once, or raise.", plugin=item.plugin, hook=item.hook)
+            raise HookError(
+                f"{item} returned without awaiting proceed(). Await it once, or raise.",
+                plugin=item.plugin,
+                hook=item.hook,
+            )
         return step.result
 
     return record
@@ -149,7 +154,9 @@ def _guarded(item: Implementation, call: Callable[..., Awaitable[Any]], inner: R
                 raise
             _note(error, item)
             if on_error == "deny" and not isinstance(error, Refused):
-                raise Refused(f"{item} failed, and its failure denies", rule=f"{item.plugin}: on_error", target=_target(operation)) from error
+                raise Refused(
+                    f"{item} failed, and its failure denies", rule=f"{item.plugin}: on_error", target=_target(operation)
+                ) from error
             if on_error != "isolate" or isinstance(error, Refused):
                 raise
             log.exception("hook %s failed and is passed over", item)
@@ -191,4 +198,4 @@ def _note(error: BaseException, item: Implementation) -> None:
 
 
 def _target(operation: Any) -> str:
-    return str(operation.target)
+    return str(operation.name)

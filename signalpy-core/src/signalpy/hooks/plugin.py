@@ -13,9 +13,7 @@ from signalpy.errors import HookError
 from signalpy.hookspecs import NOTICES, OPTIONS, RECORD, RINGS, HookOptions
 from signalpy.matching import did_you_mean
 
-ARGUMENTS: Final = {
-    name: tuple(inspect.signature(getattr(hookspecs, name)).parameters) for name in (*RINGS, *NOTICES)
-}
+ARGUMENTS: Final = {name: tuple(inspect.signature(getattr(hookspecs, name)).parameters) for name in (*RINGS, *NOTICES)}
 
 
 @dataclass(eq=False, slots=True)
@@ -24,7 +22,8 @@ class Implementation:
 
     :param place: where its plugin stands in the order of registration.
     :param takes: the arguments that it takes, in its own order.
-    :param owner: the component instance's record that it belongs to; ``None`` for an object that was registered by hand.
+    :param owner: the component instance's record that it belongs to; ``None`` for an object that was registered by
+        hand.
     """
 
     hook: str
@@ -57,9 +56,15 @@ def plugin_of(
     """Checks every implementation of ``subject``.
 
     :param hooks: method names and what ``@hookimpl`` was given.
-    :raises HookError: for an unknown hook, wrong arguments, ``def`` where ``async def`` is needed or the other way round.
+    :raises HookError: for an unknown hook, wrong arguments, ``def`` where ``async def`` is needed or the other way
+        round.
     """
-    made = tuple(_implementation(subject, name, hook, options, version, owner) for hook, options in hooks)
+    made = tuple(
+        Implementation(
+            hook, getattr(subject, hook), options, name, version, _takes(subject, name, hook, options), owner
+        )
+        for hook, options in hooks
+    )
     holder = SimpleNamespace(**{item.hook: item.function for item in made})
     return Plugin(name, subject, made, holder)
 
@@ -73,16 +78,15 @@ def hooks_of(subject: object) -> list[tuple[str, HookOptions]]:
     return [(name, options) for name, options in found if isinstance(options, HookOptions)]
 
 
-def _implementation(
-    subject: object, plugin: str, hook: str, options: HookOptions, version: str, owner: Any
-) -> Implementation:
-    function = getattr(subject, hook)
+def _takes(subject: object, plugin: str, hook: str, options: HookOptions) -> tuple[str, ...]:
+    """The arguments that an implementation takes, if it is right."""
     where = f"{plugin}: {type(subject).__name__}.{hook}"
     evidence = {"plugin": plugin, "hook": hook}
     if hook not in ARGUMENTS:
         hint = did_you_mean(hook, ARGUMENTS) or f" Known hooks: {', '.join(ARGUMENTS)}."
         raise HookError(f"{where}: there is no such hook.{hint}", **evidence)
     known = ARGUMENTS[hook]
+    function = getattr(subject, hook)
     takes = tuple(inspect.signature(function).parameters)
     stray = [argument for argument in takes if argument not in known]
     if stray:
@@ -92,9 +96,13 @@ def _implementation(
         if not is_async:
             raise HookError(f"{where}: a ring must be async. Write async def.", **evidence)
         if "proceed" not in takes:
-            raise HookError(f"{where}: it does not take proceed. Write ({known[0]}, proceed) and await proceed().", **evidence)
+            raise HookError(
+                f"{where}: it does not take proceed. Write ({known[0]}, proceed) and await proceed().", **evidence
+            )
     elif is_async:
         raise HookError(f"{where}: a notice is not awaited. Write def.", **evidence)
     if hook == RECORD and (options.targets != ("*",) or options.on_error is not None or options.timeout is not None):
-        raise HookError(f"{where}: a recorder sees everything and takes no targets, on_error or timeout. Remove them.", **evidence)
-    return Implementation(hook, function, options, plugin, version, takes, owner)
+        raise HookError(
+            f"{where}: a recorder sees everything and takes no targets, on_error or timeout. Remove them.", **evidence
+        )
+    return takes

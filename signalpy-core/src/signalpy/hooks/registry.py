@@ -42,7 +42,9 @@ class HookRegistry:
             raise HookError(f"{_named(subject)} is registered already.", plugin=name, hook=None)
         hooks = hooks_of(subject)
         if not hooks:
-            raise HookError(f"{_named(subject)} implements no hook. Mark its methods with @hookimpl.", plugin=name, hook=None)
+            raise HookError(
+                f"{_named(subject)} implements no hook. Mark its methods with @hookimpl.", plugin=name, hook=None
+            )
         chosen = name or self._free_name(_named(subject))
         self.install(plugin_of(subject, chosen, hooks=hooks))
         return chosen
@@ -60,11 +62,16 @@ class HookRegistry:
     def install(self, plugin: Plugin, *, instead_of: Plugin | None = None) -> None:
         """Registers a checked plugin, in the place of another if one is given.
 
-        :raises HookError: if the name is taken, or ``before`` and ``after`` contradict each other; nothing is changed then.
+        :raises HookError: if the name is taken, or ``before`` and ``after`` contradict each other; nothing is changed
+            then.
         """
         held = self._plugins.get(plugin.name)
         if held is not None and held is not instead_of:
-            raise HookError(f"the name {plugin.name!r} is taken by another object. Give another name.", plugin=plugin.name, hook=None)
+            raise HookError(
+                f"the name {plugin.name!r} is taken by another object. Give another name.",
+                plugin=plugin.name,
+                hook=None,
+            )
         place = instead_of.place if instead_of is not None else self._next
         others = [item for item in self._plugins.values() if item is not instead_of]
         _place(plugin, place)

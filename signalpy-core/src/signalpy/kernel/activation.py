@@ -1,0 +1,210 @@
+"""Starting and stopping one component."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any
+
+from signalpy.bus import Bus, Delivery, Dispatcher
+from signalpy.bus.delivery import BackgroundQueue
+from signalpy.bus.endpoint import endpoint
+from signalpy.configuration import Configuration, component_settings
+from signalpy.definition import ComponentSpec
+from signalpy.errors import SignalPyError
+from signalpy.hooks.plugin import plugin_of
+from signalpy.kernel.entry import Entry
+from signalpy.kernel.services import Services
+from signalpy.kernel.stages import asked_to_cancel, run_stage
+from signalpy.kernel.unit import Ledger, Roster, Unit
+from signalpy.kernel.watchdog import Watchdog
+from signalpy.runtime import Facts, Runtime
+
+log = logging.getLogger("signalpy.kernel")
+
+
+class StartError(SignalPyError, RuntimeError):
+    """A component could not be started. ``component``, ``step`` and ``cause`` tell more."""
+
+
+class Activation:
+    """Makes live units out of component classes and takes them down again.
+
+    :param kernel: the identity under which lifecycle methods run.
+    """
+
+    def __init__(
+        self,
+        kernel: Any,
+        *,
+        dispatcher: Dispatcher,
+        roster: Roster,
+        services: Services,
+        watchdog: Watchdog,
+        threads: Executor,
+        facts: Facts,
+        configuration: Callable[[], Configuration],
+    ) -> None:
+        self._kernel = kernel
+        self._dispatcher = dispatcher
+        self._roster = roster
+        self._services = services
+        self._watchdog = watchdog
+        self._threads = threads
+        self._facts = facts
+        self._configuration = configuration
+        self.unavailable: Callable[[str], Any] = lambda target: None
+
+    async def start(self, entry: Entry, spec: ComponentSpec) -> Unit:
+        """Makes an instance and runs its ``activate``; nothing of it is reachable before ``commit``.
+
+        :raises StartError: naming the step; everything that the component had begun is undone.
+        """
+        unit = self._assemble(entry, spec)
+        try:
+            with _step(spec.name, "activate"):
+                await run_stage(self._kernel, self._watchdog, unit, "activate")
+        except BaseException:
+            await self._let_go(unit)
+            raise
+        return unit
+
+    def commit(self, unit: Unit, *, instead_of: Unit | None = None) -> None:
+        """Puts a started unit in force, in one step: hooks, services, targets, subscriptions.
+
+        :raises StartError: if its hooks contradict those that are registered; nothing is changed then.
+        """
+        ledger = unit.ledger
+        old = instead_of.ledger.plugin if instead_of is not None else None
+        with _step(unit.name, "hooks"):
+            if ledger.plugin is not None:
+                self._dispatcher.hooks.install(ledger.plugin, instead_of=old)
+            elif old is not None:
+                self._dispatcher.hooks.remove(old)
+        for queue in ledger.queues():
+            queue.start()
+        self._roster.put(unit)
+        if instead_of is not None:
+            self._services.swap(instead_of, unit)
+        self._services.rebind()
+        self.refresh()
+
+    def withdraw(self, unit: Unit) -> None:
+        """Takes a unit out of force in one step; operations that are under way keep it."""
+        self._roster.drop(unit)
+        if unit.ledger.plugin is not None:
+            self._dispatcher.hooks.remove(unit.ledger.plugin)
+        self._services.rebind()
+        self.refresh()
+
+    async def stop(self, unit: Unit) -> BaseException | None:
+        """Runs ``deactivate`` of a unit that is withdrawn and drained, and empties its ledger.
+
+        :returns: what ``deactivate`` raised, if it did.
+        """
+        stage = asyncio.create_task(self._deactivate(unit))
+        try:
+            await asyncio.wait([stage])
+        except asyncio.CancelledError:
+            stage.cancel()
+            await asyncio.wait([stage])
+            await self._let_go(unit)
+            raise
+        await self._let_go(unit)
+        return asyncio.CancelledError("deactivate was cancelled") if stage.cancelled() else stage.result()
+
+    def refresh(self) -> None:
+        """Makes the bus's tables anew from the ledgers."""
+        self._dispatcher.swap(self._roster.tables(unavailable=self.unavailable))
+
+    def _assemble(self, entry: Entry, spec: ComponentSpec) -> Unit:
+        configuration = self._configuration()
+        with _step(spec.name, "settings"):
+            settings = component_settings(spec.settings, configuration.tables.get(spec.name, {}), spec.name)
+        with _step(spec.name, "init"), self._watchdog.watch(f"making component {spec.name!r}"):
+            instance = spec.cls()
+        bus = Bus(self._dispatcher, spec.name)
+        bus.bind(asyncio.get_running_loop())
+        rt = Runtime(
+            name=spec.name,
+            version=spec.version,
+            distribution=entry.distribution,
+            settings=settings,
+            bus=bus,
+            facts=self._facts,
+        )
+        ledger = Ledger(services=list(spec.provides), tasks=rt._tasks)
+        unit = Unit(entry, spec, instance, rt, ledger)
+        with _step(spec.name, "init"):
+            instance.rt = rt
+        self._services.bind(unit)
+        with _step(spec.name, "hooks"):
+            self._register(unit, entry.version or spec.version)
+        return unit
+
+    def _register(self, unit: Unit, version: str) -> None:
+        spec, ledger, settings = unit.spec, unit.ledger, self._configuration().kernel
+        for item in spec.runnables:
+            made = endpoint(unit, unit.name, unit.instance, item, threads=self._threads, working=ledger.threads)
+            ledger.endpoints.append(made)
+        for subscription in spec.subscriptions:
+            delivery = Delivery(unit, unit.name, unit.instance, subscription)
+            if subscription.background:
+                delivery.queue = BackgroundQueue(
+                    delivery,
+                    size=settings.queue_size,
+                    wait=settings.queue_wait,
+                    dead_letter=self._dispatcher.dead_letter,
+                )
+            ledger.deliveries.append(delivery)
+        if spec.hooks:
+            hooks = [(item.hook, item.options) for item in spec.hooks]
+            ledger.plugin = plugin_of(unit.instance, unit.name, hooks=hooks, version=version, owner=unit)
+
+    async def _deactivate(self, unit: Unit) -> BaseException | None:
+        try:
+            await run_stage(self._kernel, self._watchdog, unit, "deactivate")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything; it is handed on
+            return error
+        return None
+
+    async def _let_go(self, unit: Unit) -> None:
+        unit.rt._stopped = True
+        tasks = [task for task in unit.ledger.tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, stuck = await asyncio.wait(tasks, timeout=1)
+            for task in stuck:
+                log.warning(
+                    "task %r of component %r does not stop when cancelled; it is left running",
+                    task.get_name(),
+                    unit.name,
+                )
+        for queue in unit.ledger.queues():
+            await queue.close()
+        unit.ledger.clear()
+
+
+@contextmanager
+def _step(component: str, step: str) -> Iterator[None]:
+    """Turns whatever foreign code raises into a ``StartError``; a cancellation that was asked for comes through."""
+    try:
+        yield
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except asyncio.CancelledError as error:
+        if asked_to_cancel():
+            raise
+        raise _start_error(component, step, error) from error
+    except BaseException as error:
+        raise _start_error(component, step, error) from error
+
+
+def _start_error(component: str, step: str, error: BaseException) -> StartError:
+    told = " ".join(str(error).split())
+    kind = "" if isinstance(error, SignalPyError) and told else f"{type(error).__name__}{': ' if told else ''}"
+    return StartError(f"on {step}: {kind}{told}", component=component, step=step, cause=error)

@@ -1,0 +1,301 @@
+"""The kernel: what an application holds in its hands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Final, Self
+
+from signalpy import __version__
+from signalpy.builtin import ConfigComponent
+from signalpy.bus import Bus, Dispatcher
+from signalpy.configuration import Configuration, Source, load
+from signalpy.discovery import inventory, scan
+from signalpy.errors import ComponentUnavailable, LifecycleError, TargetNotFound
+from signalpy.hooks import HookRegistry
+from signalpy.kernel.activation import Activation
+from signalpy.kernel.announcer import Announcer
+from signalpy.kernel.conductor import Conductor
+from signalpy.kernel.entry import Catalog
+from signalpy.kernel.reasons import Reasons
+from signalpy.kernel.services import Services
+from signalpy.kernel.stages import refuse_inside
+from signalpy.kernel.unit import Roster
+from signalpy.kernel.watchdog import Watchdog
+from signalpy.matching import matches_any
+from signalpy.operation import current
+from signalpy.policy import Policies
+from signalpy.runtime import Facts
+from signalpy.states import PluginInfo, State
+
+log = logging.getLogger("signalpy.kernel")
+
+CONFIGURATION: Final = "signalpy.Configuration"
+"""Contract of the kernel's own service; its ``current`` is the ``Configuration`` in force."""
+
+THREADS: Final = 1024
+"""Threads for handlers are made when none is idle, up to so many: a handler may wait for another one's thread."""
+
+
+class CurrentConfiguration:
+    """The configuration in force, for those who must see a reload."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.current = configuration
+
+
+class Kernel:
+    """Finds components, wires them, and carries their calls and events.
+
+    ::
+
+        async with Kernel(config={"accounts": {…}}) as kernel:
+            await kernel.bus.invoke("accounts.transfer", {…}, actor="alice")
+
+    :param config: a mapping, a path to a TOML file, or a ``Configuration``; the environment is laid over the first two.
+    :param policies: policy entries by name, as if each were given to ``set_policy``.
+    :raises ConfigError: if the configuration is wrong; ``PolicyError`` if a policy is.
+    """
+
+    def __init__(
+        self, config: Source | Configuration = None, *, policies: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
+        configuration = config if isinstance(config, Configuration) else load(config)
+        self._configuration = CurrentConfiguration(configuration)
+        self._state = "new"
+        self._essential: set[str] = set(configuration.plugins.required)
+        self._discovered = False
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="signalpy")
+        self.hooks = HookRegistry()
+        self.watchdog = Watchdog()
+        self._dispatcher = Dispatcher(self.hooks)
+        entries = Policies(configuration.policy)
+        for name, keys in (policies or {}).items():
+            entries = entries.with_entry(name, keys)
+        self._dispatcher.set_policies(entries)
+        self.bus = Bus(self._dispatcher)
+        self._announcer = Announcer(Bus(self._dispatcher, own=True))
+        self._wire(configuration)
+
+    def _wire(self, configuration: Configuration) -> None:
+        self._catalog = Catalog()
+        self._roster = Roster()
+        self._services = Services(self._roster, {CONFIGURATION: self._configuration}, configuration.plugins.prefer)
+        self._reasons = Reasons(self._catalog, self._roster, self._services)
+        self._activation = Activation(
+            self,
+            dispatcher=self._dispatcher,
+            roster=self._roster,
+            services=self._services,
+            watchdog=self.watchdog,
+            threads=self._threads,
+            facts=Facts(self._inventory, self._policies),
+            configuration=lambda: self._configuration.current,
+        )
+        self._activation.unavailable = self._unavailable
+        self._conductor = Conductor(
+            catalog=self._catalog,
+            roster=self._roster,
+            services=self._services,
+            reasons=self._reasons,
+            activation=self._activation,
+            dispatcher=self._dispatcher,
+            watchdog=self.watchdog,
+            configuration=lambda: self._configuration.current,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Kernel({self._state}, active={len(self._roster)}, known={len(self._catalog.names())})>"
+
+    async def __aenter__(self) -> Self:
+        await self.boot()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.shutdown()
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration in force."""
+        return self._configuration.current
+
+    def discover(self, components: Iterable[type] | None = None) -> None:
+        """Takes in the components of installed distributions, or just the classes given. Calls accumulate.
+
+        Nothing is imported here; a class that is given by hand beats an installed component of its name.
+
+        :raises LifecycleError: if the kernel has booted.
+        :raises DefinitionError: for what is no component class, and for two classes of one name.
+        """
+        if self._state != "new":
+            raise LifecycleError("discover() comes before boot(). While the kernel runs use: await kernel.add(cls).")
+        self._discovered = True
+        if components is None:
+            found = scan(self.configuration.plugins)
+            self._catalog.add_candidates(found.candidates)
+            self._essential |= found.essential
+            return
+        for cls in components:
+            entry = self._catalog.add_class(cls)
+            pattern = matches_any(entry.name, self.configuration.plugins.deny) if entry.name != "config" else None
+            if pattern is not None:
+                entry.mark(State.DENIED, f"[plugins] deny has {pattern!r}")
+
+    async def boot(self) -> None:
+        """Imports and activates what was discovered; discovers installed distributions if nobody called ``discover``.
+
+        :raises BootError: if an essential component does not start; everything that had started is stopped.
+        :raises LifecycleError: if the kernel runs or has run.
+        """
+        refuse_inside(self, "boot")
+        if self._state != "new":
+            raise LifecycleError(f"the kernel cannot boot: it is {self._state}. A kernel boots once; make a new one.")
+        if not self._discovered:
+            self.discover()
+        if "config" not in self._catalog:
+            self._catalog.add_class(ConfigComponent)
+        self._state = "booting"
+        self.bus.bind(asyncio.get_running_loop())
+        self._dispatcher.set_gate("open")
+        try:
+            async with self._conductor.turn():
+                await self._conductor.start_all(frozenset(self._essential))
+        except BaseException:
+            self._close()
+            raise
+        self._warn_of_strays()
+        self._state = "running"
+        self._announcer.put(
+            "kernel.started", {"version": __version__, "components": [unit.name for unit in self._roster]}
+        )
+        self._announcer.start()
+        await self._announcer.flush()
+
+    async def shutdown(self) -> None:
+        """Stops: admits nothing new, drains until the deadline, cancels the rest, and deactivates in reverse order.
+
+        A kernel that does not run is left alone.
+        """
+        refuse_inside(self, "shutdown")
+        if self._state not in ("running", "stopping"):
+            return
+        async with self._conductor.turn():
+            if self._state != "running":
+                return
+            self._state = "stopping"
+            deadline = asyncio.get_running_loop().time() + self.configuration.kernel.shutdown_deadline
+            self._announcer.put("kernel.stopping", {})
+            self._dispatcher.set_gate("draining")
+            try:
+                await self._announcer.flush()
+                await self._announcer.stop()
+                await self._conductor.stop_all(deadline)
+            finally:
+                self._close()
+
+    async def add(self, cls: type) -> None:
+        """Starts another component while the kernel runs, and what had waited for it.
+
+        :raises LifecycleError: if one of its name is active, it fails, or the kernel does not run.
+        """
+        await self._change("add", lambda: self._conductor.add(cls))
+
+    async def remove(self, name: str) -> None:
+        """Stops a component, after those that need it; these wait.
+
+        :raises LifecycleError: if there is none of this name, it is asked from its own handler, or the kernel does
+            not run.
+        """
+        await self._change("remove", lambda: self._conductor.remove(name))
+
+    async def replace(self, cls: type) -> None:
+        """Puts a new class in the place of the active component of its name, under load, without losing an operation.
+
+        :raises LifecycleError: if the new one fails (the old one is in force as before), it is asked from the
+            component's own handler, or the kernel does not run.
+        """
+        await self._change("replace", lambda: self._conductor.replace(cls))
+
+    async def _change(self, action: str, make: Any) -> None:
+        refuse_inside(self, action)
+        if self._state != "running":
+            raise LifecycleError(
+                f"{action}: the kernel is {self._state}, not running. Boot it first: await kernel.boot()."
+            )
+        async with self._conductor.turn():
+            if self._state != "running":
+                raise LifecycleError(f"{action}: the kernel is {self._state}.")
+            await make()
+
+    def set_policy(self, name: str, keys: Mapping[str, Any]) -> None:
+        """Merges ``keys`` into the run-time entry ``name``; the next operation sees it. ``None`` unsets a key.
+
+        :raises PolicyError: naming entry, key and the nearest known key; the old policy stays in force.
+        """
+        before = self._dispatcher.policies
+        after = before.with_entry(name, keys)
+        self._dispatcher.set_policies(after)
+        here = current()
+        actor = here.actor if here is not None else None
+        change = {"before": before.entries(), "after": after.entries(), "actor": actor}
+        self.hooks.notify("signalpy_policy_changed", **change)
+        self._announcer.put(
+            "kernel.policy.changed", {"name": name, "before": change["before"], "after": change["after"]}, actor
+        )
+
+    def get(self, name: str) -> Any:
+        """The live instance of a component.
+
+        :raises ComponentUnavailable: if it is known but not active, with its why; ``TargetNotFound`` if it is not
+            known.
+        """
+        unit = self._roster.get(name)
+        if unit is not None:
+            return unit.instance
+        raise self._unavailable(name) or TargetNotFound(self._reasons.why(name), target=name, near=[])
+
+    def plugins(self) -> list[PluginInfo]:
+        """Every known component with its state and reason, by name."""
+        return self._catalog.infos()
+
+    def why(self, name: str) -> str:
+        """The state of a component and the causal chain that led to it, in one paragraph."""
+        return self._reasons.why(name)
+
+    def ledger(self, name: str) -> dict[str, int]:
+        """How many runnables, subscriptions, hooks, services, tasks and threads a component has registered just now."""
+        unit = self._roster.get(name)
+        return unit.ledger.counts() if unit is not None else {}
+
+    def _unavailable(self, target: str) -> ComponentUnavailable | None:
+        name = target.partition(".")[0]
+        entry = self._catalog.get(name)
+        if entry is None or entry.state is State.ACTIVE:
+            return None
+        why = self._reasons.why(name)
+        return ComponentUnavailable(
+            f"{target}: component {name!r} does not run: {why}", target=target, component=name, why=why, near=[]
+        )
+
+    def _inventory(self) -> list[dict[str, str | None]]:
+        loaded = {entry.distribution for entry in self._catalog if entry.spec is not None and entry.distribution}
+        return inventory(sorted(loaded | {"signalpy-core"}))
+
+    def _policies(self) -> dict[str, dict[str, Any]]:
+        return self._dispatcher.policies.entries()
+
+    def _warn_of_strays(self) -> None:
+        for table in self.configuration.tables:
+            if table not in self._catalog:
+                log.warning("configuration: no component owns the table [%s]", table)
+
+    def _close(self) -> None:
+        self._state = "stopped"
+        self._dispatcher.set_gate("closed")
+        self.watchdog.stop()
+        self._threads.shutdown(wait=False, cancel_futures=True)
