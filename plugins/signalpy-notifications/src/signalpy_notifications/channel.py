@@ -25,10 +25,11 @@ class Channel:
 
     :param number: position in the configuration, from 1.
     :param url: the Apprise URL; kept by Apprise, never shown.
+    :param pace: seconds between two messages; what Apprise holds right for the service if ``None``.
     :raises ConfigError: if Apprise cannot use it; the message holds no part of it.
     """
 
-    def __init__(self, number: int, url: str) -> None:
+    def __init__(self, number: int, url: str, *, pace: float | None = None) -> None:
         self.label = f"channel {number} ({scheme_of(url)})"
         self._url = url
         with _overheard() as words:
@@ -36,6 +37,8 @@ class Channel:
         if service is None:
             told = without_secrets(reason or " ".join(words) or "it is unknown or disabled", url)
             raise ConfigError(f"[notifications] urls: {self.label} cannot be used: {told}", key="urls")
+        if pace is not None:
+            service.request_rate_per_sec = pace  # in spite of its name it is a time
         self._notify = service
 
     def __repr__(self) -> str:
@@ -63,7 +66,8 @@ class Channel:
 
     def _sent(self, notice: Notice) -> tuple[bool, str]:
         try:
-            return bool(self._notify.notify(body=notice.message, title=notice.title)), ""
+            # "text": a service that shows HTML or Markdown gets the message escaped.
+            return bool(self._notify.notify(body=notice.message, title=notice.title, body_format="text")), ""
         except Exception as error:  # noqa: BLE001 - see above; its text may hold anything, its type does not
             return False, f"failed with {type(error).__name__}"
 

@@ -123,7 +123,8 @@ class NotificationService:
 
 
 def _channels(settings: NotificationSettings) -> list[Channel]:
-    return [Channel(number, url.get_secret_value()) for number, url in enumerate(settings.urls, start=1)]
+    numbered = enumerate(settings.urls, start=1)
+    return [Channel(number, url.get_secret_value(), pace=settings.pace) for number, url in numbered]
 
 
 def _raise_failure(result: Mapping[str, Any]) -> None:

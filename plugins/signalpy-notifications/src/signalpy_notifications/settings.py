@@ -17,6 +17,12 @@ class NotificationSettings(BaseModel):
         default=(), description="Apprise URLs; every notification goes to each. Without one they stay in memory"
     )
     timeout: float = Field(default=15.0, gt=0, le=600, description="seconds that a channel gets for one notification")
+    pace: float | None = Field(
+        default=None,
+        ge=0,
+        le=3600,
+        description="seconds between two messages to a channel; else what suits its service",
+    )
     queue_size: int = Field(default=1000, ge=1, description="notifications that wait for one channel")
     drain: float = Field(default=5.0, ge=0, le=600, description="seconds that the queues get when the component stops")
     keep: int = Field(default=1000, ge=1, description="how many of the latest notifications `sent` keeps")
