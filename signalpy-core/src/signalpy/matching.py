@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _MAGIC = frozenset("*?[")
+_WILD = re.compile(r"\[!?+\]?+[^]]*\]|[*?]")  # possessive: in "[]" the bracket is a member, so nothing closes the set
 
 
 @lru_cache(maxsize=4096)
@@ -40,7 +41,7 @@ def matches_any(name: str, patterns: Iterable[str]) -> str | None:
 
 def literal_length(pattern: str) -> int:
     """How many characters of ``pattern`` stand for themselves; a ``[…]`` set counts as none."""
-    return len(re.sub(r"\[!?\]?[^]]*\]|[*?]", "", pattern))
+    return len(_WILD.sub("", pattern))
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
