@@ -18,7 +18,7 @@ from signalpy import __version__
 from signalpy.configuration import PluginSettings
 from signalpy.discovery.candidate import Candidate, malformed
 from signalpy.discovery.compatibility import CORE
-from signalpy.discovery.installed import Installed, read
+from signalpy.discovery.installed import Installed, Reading, read
 from signalpy.discovery.judge import COMPONENTS, Judge
 from signalpy.matching import did_you_mean
 from signalpy.states import State
@@ -38,7 +38,7 @@ class Discovery:
     :param candidates: all of them, sorted by name; of one name at most one is ``discovered``.
     :param essential: components without which nothing starts, installed or not.
     :param installed: the distributions that were read.
-    :param warnings: one line for each thing that a person should look at; logged already.
+    :param warnings: one line for each thing that a person should look at.
     """
 
     candidates: tuple[Candidate, ...]
@@ -60,7 +60,7 @@ class Discovery:
     def extensions(self, group: str) -> dict[str, EntryPoint]:
         """The entry points of ``group`` that may be loaded, by name; ``EntryPoint.load`` imports one.
 
-        A name that two distributions claim is in it only if ``prefer`` settles it.
+        A name that two distributions claim is in it only if ``prefer`` settles it, or if it is one of the core's own.
         """
         claims: dict[str, list[tuple[str, EntryPoint]]] = {}
         for installed in self.installed:
@@ -79,7 +79,14 @@ class Discovery:
 
 def scan(settings: PluginSettings, *, path: list[str] | None = None) -> Discovery:
     """Reads the metadata on ``path`` (``sys.path`` if not given) once and decides on every candidate."""
-    reading = read(path)
+    discovery = decide(read(path), settings)
+    for warning in discovery.warnings:
+        log.warning("%s", warning)
+    return discovery
+
+
+def decide(reading: Reading, settings: PluginSettings) -> Discovery:
+    """Decides on what was read; logs nothing."""
     judge = Judge(settings)
     candidates = _without_collisions(list(_candidates(reading.installed, judge)), settings.prefer)
     declared = _declared(reading.installed, candidates, judge, strict=settings.lock == "enforce")
@@ -87,14 +94,11 @@ def scan(settings: PluginSettings, *, path: list[str] | None = None) -> Discover
     candidates = [replace(item, essential=item.name in essential) for item in candidates]
     gone = judge.missing({item.name for item in reading.installed})
     lost = [f"{name}: is in {settings.lockfile} and not installed" for name in gone]
-    warnings = (*reading.warnings, *judge.warnings, *lost)
-    for warning in warnings:
-        log.warning("%s", warning)
     return Discovery(
         candidates=tuple(sorted(candidates, key=lambda item: (item.name, item.distribution))),
         essential=essential,
         installed=reading.installed,
-        warnings=warnings,
+        warnings=(*reading.warnings, *judge.warnings, *lost),
         judge=judge,
     )
 
@@ -143,24 +147,25 @@ def _without_collisions(candidates: list[Candidate], prefer: Mapping[str, str]) 
         elif winner is candidate:
             result.append(candidate)
         else:
-            reason = f"plugins.prefer gives the name {candidate.name!r} to {winner.distribution}"
+            reason = f"[plugins] prefer gives the name {candidate.name!r} to {winner.distribution}"
             result.append(candidate.marked(State.DENIED, reason))
     return result
 
 
 def _settled(name: str, claims: Sequence[tuple[str, T]], prefer: Mapping[str, str]) -> tuple[T | None, str]:
     """Which of ``claims``, by distribution, has the name; or that none has it, in words."""
+    owners = [owner for owner, _ in claims]
+    wanted = canonicalize_name(prefer[name]) if name in prefer else ""
+    for chosen in (CORE, wanted):
+        if owners.count(chosen) == 1:
+            return next(claim for owner, claim in claims if owner == chosen), ""
     if len(claims) == 1:
         return claims[0][1], ""
-    wanted = canonicalize_name(prefer[name]) if name in prefer else None
-    owners = [owner for owner, _ in claims]
-    if owners.count(wanted or "") == 1:
-        return next(claim for owner, claim in claims if owner == wanted), ""
     if len(set(owners)) == 1:
         return None, f"{owners[0]} claims {name!r} twice; none is loaded. Report it to its author"
     fix = f'Uninstall or deny one, or settle it: [plugins] prefer = {{ {name} = "{owners[0]}" }}'
-    if wanted is not None:
-        fix = f"plugins.prefer names {wanted!r}, which is none of them.{did_you_mean(wanted, owners)}"
+    if wanted:
+        fix = f"[plugins] prefer names {wanted!r}, which is none of them.{did_you_mean(wanted, owners)}"
     return None, f"{' and '.join(owners)} claim {name!r}; neither is loaded. {fix}"
 
 

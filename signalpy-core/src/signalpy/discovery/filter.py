@@ -26,13 +26,13 @@ class Filter:
     def denial(self, *names: str) -> str:
         """Which pattern of ``deny`` matches one of ``names``, in words."""
         pattern = _match(self._deny, names)
-        return f'plugins.deny has "{pattern}"' if pattern is not None else ""
+        return f"[plugins] deny has {pattern!r}" if pattern is not None else ""
 
     def omission(self, *names: str) -> str:
         """That no pattern of ``allow`` matches one of ``names``, in words."""
         if _match(self._allow, names) is not None:
             return ""
-        return f"plugins.allow has neither {' nor '.join(dict.fromkeys(names))}"
+        return f"[plugins] allow has no pattern for {' or '.join(repr(name) for name in dict.fromkeys(names))}"
 
 
 def _match(patterns: Iterable[str], names: Iterable[str]) -> str | None:

@@ -40,8 +40,10 @@ class Judge:
     def extension(self, installed: Installed, entry: EntryPoint) -> Finding:
         """What stands against an entry point that is no component, such as a command or a store.
 
-        It goes with its distribution and, where that has components, with those.
+        It goes with its distribution and, where that has components, with those. The core's own are never denied.
         """
+        if installed.name == CORE:
+            return CLEAR
         components = [component.name for component in installed.entries_of(COMPONENTS)]
         names = [installed.name, entry.name, *components]
         refused = components and all(self._filter.denial(name) for name in components)

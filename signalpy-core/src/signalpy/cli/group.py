@@ -1,0 +1,142 @@
+"""The outermost group: finds commands by their entry points and imports one only when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from importlib_metadata import EntryPoint
+from packaging.utils import canonicalize_name
+
+from signalpy.cli.failure import INTERRUPTED, Failure, in_one_line, told
+from signalpy.cli.options import Options, globals_first
+from signalpy.configuration import PluginSettings
+from signalpy.discovery.decision import decide
+from signalpy.discovery.installed import read
+from signalpy.errors import SignalPyError
+from signalpy.matching import did_you_mean
+
+COMMANDS = "signalpy.commands"
+
+
+class Root(click.Group):
+    """``signalpy``. Its help imports the core's own commands, which are light, and tells of others from metadata."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command that may be loaded."""
+        return sorted(_every(ctx))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports a command.
+
+        :raises Failure: if its code is broken.
+        """
+        entry = _own(ctx).get(cmd_name) or _every(ctx).get(cmd_name)
+        if entry is None:
+            return None
+        try:
+            command = entry.load()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            cause = error if ctx.ensure_object(Options).debug else None
+            raise Failure(
+                f"the command {cmd_name!r} of {_owner(entry)} is broken: {told(error)}", cause=cause
+            ) from error
+        if not isinstance(command, click.Command):
+            found = type(command).__name__
+            raise Failure(
+                f"the command {cmd_name!r} of {_owner(entry)} is broken: expected a click command, found {found}"
+            )
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with the nearest name where there is no such command."""
+        name = args[0]
+        if not name.startswith("-") and name not in _own(ctx) and name not in _every(ctx):
+            ctx.fail(f"There is no command {name!r}.{did_you_mean(name, _every(ctx))}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands: the core's own, then those of plugins with what their distribution says of itself."""
+        own = [(name, self.get_command(ctx, name)) for name in sorted(_own(ctx))]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.get_short_help_str(limit=80)) for name, command in own if command is not None]
+            )
+        try:
+            others = {name: entry for name, entry in _every(ctx).items() if name not in _own(ctx)}
+        except SignalPyError as error:
+            click.echo(f"signalpy: {' '.join(str(error).split())}; commands of plugins are left out", err=True)
+            return
+        if others:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(name, _said(entry)) for name, entry in sorted(others.items())])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does it, with the options of every command accepted anywhere."""
+        with _one_line(ctx):
+            return super().parse_args(ctx, globals_first(args))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; whatever it raises becomes one line and an exit code."""
+        with _one_line(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_line(ctx: click.Context) -> Iterator[None]:
+    debug = ctx.ensure_object(Options).debug
+    try:
+        yield
+    except click.UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        raise in_one_line(error) from error
+    except SignalPyError as error:
+        raise Failure(str(error), cause=error if ctx.ensure_object(Options).debug else None) from error
+    except KeyboardInterrupt:
+        ctx.exit(INTERRUPTED)
+    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        raise
+    except Exception as error:
+        advice = "" if debug else " (--debug shows where)"
+        raise Failure(f"{told(error)}{advice}", cause=error if ctx.ensure_object(Options).debug else None) from error
+
+
+def _own(ctx: click.Context) -> dict[str, EntryPoint]:
+    """The core's own commands; the configuration has no say in them."""
+    return _decided(ctx, "own", lambda: PluginSettings(allow=()))
+
+
+def _every(ctx: click.Context) -> dict[str, EntryPoint]:
+    """All commands that the configuration lets in.
+
+    :raises ConfigError: if it cannot be read.
+    """
+    return _decided(ctx, "every", lambda: ctx.find_root().ensure_object(Options).configuration.plugins)
+
+
+def _decided(ctx: click.Context, key: str, settings: Callable[[], PluginSettings]) -> dict[str, EntryPoint]:
+    known: dict[str, Any] = ctx.find_root().meta.setdefault(COMMANDS, {})
+    if key not in known:
+        chosen = settings()
+        reading = known.setdefault("reading", None) or read()
+        known["reading"] = reading
+        known[key] = decide(reading, chosen).extensions(COMMANDS)
+    found: dict[str, EntryPoint] = known[key]
+    return found
+
+
+def _owner(entry: EntryPoint) -> str:
+    name = entry.dist.metadata.get("Name") if entry.dist is not None else None
+    return canonicalize_name(name) if name else "an unknown distribution"
+
+
+def _said(entry: EntryPoint) -> str:
+    summary = entry.dist.metadata.get("Summary") if entry.dist is not None else None
+    return f"{summary or ''} ({_owner(entry)})".strip()

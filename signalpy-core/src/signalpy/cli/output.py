@@ -1,0 +1,60 @@
+"""What commands print: JSON for programs, columns for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+
+def print_json(value: Any) -> None:
+    """``value`` as JSON on stdout: indented for a terminal, on one line for a pipe."""
+    indent = 2 if sys.stdout.isatty() else None
+    plain = plain_of(value)
+    text = json.dumps(plain, ensure_ascii=False, indent=indent, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(plain, indent=indent, allow_nan=False)
+    click.echo(text)
+
+
+def plain_of(value: Any) -> Any:
+    """``value`` as JSON can hold it.
+
+    Models, dataclasses, dates, decimals and the like become what their fields or their text say; NaN and infinities
+    become texts; anything else becomes ``{"$type": "module.Class"}``, never its repr.
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else str(key): plain_of(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain_of(item) for item in value]
+    return plain_of(_builtin(value))
+
+
+def _builtin(value: Any) -> Any:
+    import msgspec
+
+    if hasattr(type(value), "model_dump"):
+        return value.model_dump()
+    try:
+        return msgspec.to_builtins(value)
+    except (TypeError, ValueError, msgspec.MsgspecError):
+        kind = type(value)
+        return {"$type": f"{kind.__module__}.{kind.__qualname__}"}
+
+
+def print_columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout; the last column may be as long as it likes."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head) - 1)]
+    for row in (head, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        click.echo("  ".join([*cells, row[-1]]).rstrip())

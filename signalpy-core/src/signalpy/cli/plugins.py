@@ -1,0 +1,37 @@
+"""``signalpy plugins``: what is installed, and what stands against loading it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from signalpy.cli.booting import with_kernel
+from signalpy.cli.options import options
+from signalpy.cli.output import print_columns, print_json
+from signalpy.discovery import scan
+
+if TYPE_CHECKING:
+    from signalpy.kernel import Kernel
+    from signalpy.states import PluginInfo
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A list of objects: name, distribution, version, state, reason.")
+@click.option("--boot", is_flag=True, help="Boot, and tell the states then. Runs the plugins' code.")
+def plugins(*, as_json: bool, boot: bool) -> None:
+    """List the components that are installed, with their states.
+
+    Reads metadata only: nothing of a plugin is imported without --boot.
+    """
+    given = options()
+    rows = with_kernel(given, _live) if boot else [item.info for item in scan(given.configuration.plugins).candidates]
+    if as_json:
+        print_json([row.as_dict() for row in rows])
+        return
+    table = [(row.name, row.distribution or "-", row.version or "-", str(row.state), row.reason) for row in rows]
+    print_columns(("NAME", "DISTRIBUTION", "VERSION", "STATE", "REASON"), table)
+
+
+async def _live(kernel: Kernel) -> list[PluginInfo]:
+    return kernel.plugins()

@@ -1,0 +1,64 @@
+"""``signalpy run``: boots, serves until it is told to stop, drains."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from signalpy.cli.options import options
+from signalpy.logs import to_stderr
+from signalpy.states import State
+
+if TYPE_CHECKING:
+    from signalpy.configuration import Configuration
+    from signalpy.kernel import Kernel
+
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+log = logging.getLogger("signalpy.cli")
+
+
+@click.command()
+@click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), default="INFO", show_default=True)
+@click.pass_context
+def run(ctx: click.Context, log_level: str) -> None:
+    """Boot, serve until SIGINT or SIGTERM, then drain and stop.
+
+    A second signal ends the drain: what still runs is cancelled. Logs go to stderr, the policy lines as JSON.
+    """
+    import asyncio
+
+    configuration = options().configuration
+    to_stderr(log_level.upper())
+    ctx.exit(asyncio.run(_serve(configuration)))
+
+
+async def _serve(configuration: Configuration) -> int:
+    """The exit code: 0, or as shells have it 128 + the signal that cut the drain short."""
+    from signalpy.cli.signals import Signals, unless
+    from signalpy.kernel import Kernel
+
+    kernel = Kernel(configuration)
+    signals = Signals()
+    with signals.watched():
+        if not await unless(signals.stop, kernel.boot()):
+            log.info("stopped before everything had started")
+            return 0
+        _tell(kernel)
+        await signals.stop.wait()
+        log.info("stopping; a second signal cancels what still runs")
+        if await unless(signals.force, kernel.shutdown()):
+            log.info("stopped")
+            return 0
+        log.warning("stopped before everything had drained")
+        return 128 + (signals.last or 0)
+
+
+def _tell(kernel: Kernel) -> None:
+    rows = kernel.plugins()
+    log.info("running: %s", ", ".join(row.name for row in rows if row.state is State.ACTIVE))
+    for row in rows:
+        if row.state not in (State.ACTIVE, State.DENIED):
+            log.warning("%s is not active: %s", row.name, kernel.why(row.name))

@@ -1,0 +1,35 @@
+"""``signalpy why NAME``: why a component may load or not, or, with ``--boot``, why it is active or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from signalpy.cli.booting import with_kernel
+from signalpy.cli.failure import Failure
+from signalpy.cli.options import options
+from signalpy.discovery import scan
+from signalpy.discovery.why import why as why_from_metadata
+
+if TYPE_CHECKING:
+    from signalpy.kernel import Kernel
+
+
+@click.command()
+@click.argument("name")
+@click.option("--boot", is_flag=True, help="Boot, and tell what it is then. Runs the plugins' code.")
+def why(name: str, *, boot: bool) -> None:
+    """Tell why the component NAME may load or not.
+
+    Reads metadata only: nothing of a plugin is imported without --boot.
+    """
+    given = options()
+
+    async def live(kernel: Kernel) -> str:
+        return kernel.why(name)
+
+    told = with_kernel(given, live) if boot else why_from_metadata(scan(given.configuration.plugins), name)
+    if told.startswith("unknown"):
+        raise Failure(f"{name}: {told} See: signalpy plugins")
+    click.echo(f"{name}: {told}")

@@ -1,0 +1,31 @@
+"""Why a component may or may not be loaded, in words, from metadata alone."""
+
+from __future__ import annotations
+
+from signalpy.discovery.candidate import Candidate
+from signalpy.discovery.decision import Discovery
+from signalpy.matching import did_you_mean
+from signalpy.states import State
+
+
+def why(discovery: Discovery, name: str) -> str:
+    """What is known of the component ``name`` without running any of its code, in one paragraph."""
+    named = [candidate for candidate in discovery.candidates if candidate.name == name]
+    if not named:
+        return _unknown(discovery, name)
+    told = [_told(candidate) for candidate in sorted(named, key=lambda item: item.state is not State.DISCOVERED)]
+    essential = " It is essential: nothing starts without it." if named[0].essential else ""
+    return " ".join(f"{sentence}." for sentence in dict.fromkeys(told)) + essential
+
+
+def _told(candidate: Candidate) -> str:
+    origin = f"{candidate.distribution} {candidate.version}"
+    if candidate.state is State.DISCOVERED:
+        return f"discovered: {origin} has it at {candidate.value}, and nothing speaks against loading it"
+    return f"{candidate.state}: {candidate.reason} ({origin})"
+
+
+def _unknown(discovery: Discovery, name: str) -> str:
+    known = {candidate.name for candidate in discovery.candidates}
+    required = " It is required all the same, so nothing starts without it." if name in discovery.essential else ""
+    return f"unknown: no installed distribution has a component {name!r}.{did_you_mean(name, known)}{required}"
