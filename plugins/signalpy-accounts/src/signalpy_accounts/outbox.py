@@ -11,14 +11,25 @@ import asyncio
 from collections import deque
 from typing import Any, Final
 
-from signalpy import AuditUnavailable, OutcomeUnrecorded, PolicyDenied, Runtime, ShuttingDown, acting_as
+from signalpy import (
+    AuditUnavailable,
+    LifecycleError,
+    OutcomeUnrecorded,
+    PolicyDenied,
+    Runtime,
+    ShuttingDown,
+    acting_as,
+)
 from signalpy_accounts.announcement import Announcement
 from signalpy_accounts.book import Change, made
 from signalpy_accounts.errors import LedgerError
 from signalpy_accounts.ledger import Ledger
 
-UNHEARD: Final = (PolicyDenied, AuditUnavailable, ShuttingDown)
+UNHEARD: Final = (PolicyDenied, AuditUnavailable, ShuttingDown, LifecycleError)
 """What ``publish`` raises, by its contract, when nothing ran and nobody heard."""
+
+PATIENCE: Final = 30.0
+"""Seconds that leftovers wait for ``kernel.started``, which does not come if the component joins later."""
 
 FIRST_DELAY: Final = 1.0
 LONGEST_DELAY: Final = 60.0
@@ -68,16 +79,20 @@ class Outbox:
 
     async def relay(self) -> None:
         """Publishes, in order, what crashed processes have left and what failed here; runs until cancelled."""
+        begin = asyncio.get_running_loop().call_later(PATIENCE, self._due.set)
         delay = FIRST_DELAY
-        while True:
-            await self._due.wait()
-            self._due.clear()
-            if await self._relayed():
-                delay = FIRST_DELAY
-            else:
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, LONGEST_DELAY)
-                self._due.set()
+        try:
+            while True:
+                await self._due.wait()
+                self._due.clear()
+                if await self._relayed():
+                    delay = FIRST_DELAY
+                else:
+                    await asyncio.sleep(delay)
+                    delay = min(2 * delay, LONGEST_DELAY)
+                    self._due.set()
+        finally:
+            begin.cancel()
 
     async def _relayed(self) -> bool:
         try:

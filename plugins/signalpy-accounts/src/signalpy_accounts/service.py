@@ -40,12 +40,17 @@ class AccountService:
                 settings.database, settings.currency, settings.initial, busy_timeout=settings.busy_timeout
             )
         self._outbox = Outbox(self._ledger, self.rt)
-        self.rt.create_task(self._outbox.relay(), name="accounts outbox")
+        self._relay = self.rt.create_task(self._outbox.relay(), name="accounts outbox")
+        self._settling: set[asyncio.Task[Any]] = set()
 
     @lifecycle.deactivate
     async def deactivate(self) -> None:
-        """Closes the ledger."""
-        await self._ledger.close()
+        """Closes the ledger, after the changes whose callers no longer wait."""
+        self._relay.cancel()
+        try:
+            await asyncio.wait([self._relay, *self._settling])
+        finally:
+            await self._ledger.close()
 
     @subscribe("kernel.started", description="Publishes what a crash left unpublished: now every subscriber is there")
     def on_started(self, event_type: str, data: Any) -> None:
@@ -88,6 +93,8 @@ class AccountService:
             task = self.rt.create_task(self._settled(change()), name="accounts settle")
         except Rejected as refusal:
             return {"error": str(refusal)}
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
         outcome = await asyncio.shield(task)
         if isinstance(outcome, Exception):
             raise outcome
