@@ -47,6 +47,8 @@ def component(
     :param exclusive: two instances cannot live at once, so a replacement starts only after the old one has stopped.
     :raises DefinitionError: naming the class, the mistake and the fix.
     """
+    if isinstance(name, type):
+        raise _wrong(name, "@component stands without a name", 'Write @component("name", version="1.0")')
 
     def decorate(cls: C) -> C:
         if not isinstance(cls, type):

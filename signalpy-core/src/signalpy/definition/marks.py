@@ -30,6 +30,8 @@ def runnable(name: str, *, params: Any = None, description: str = "", thread: bo
     :param thread: run a plain ``def`` in a worker thread.
     :raises DefinitionError: for a bad name, a wrong signature or a wrong model, naming class, method and fix.
     """
+    if callable(name):
+        raise wrong(name, "@runnable stands without a name", 'Write @runnable("transfer")')
 
     def decorate(function: F) -> F:
         if not isinstance(name, str) or not RUNNABLE_NAME.fullmatch(name):
@@ -70,6 +72,8 @@ def subscribe(pattern: Any, *, description: str = "", background: bool = False) 
     :param background: deliver through a bounded queue, in a supervised worker, instead of within ``publish``.
     :raises DefinitionError: for a bad pattern or a wrong signature, naming class, method and fix.
     """
+    if callable(pattern) and not isinstance(pattern, type):
+        raise wrong(pattern, "@subscribe stands without a pattern", 'Write @subscribe("account.*")')
 
     def decorate(function: F) -> F:
         shape = shape_of(function, "@subscribe")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from signalpy.definition.spec import wrapped
 from signalpy.errors import DefinitionError
 
 
@@ -27,7 +28,8 @@ class Shape:
 
 def wrong(function: Any, problem: str, fix: str) -> DefinitionError:
     """The error for a method: names class and method, what is wrong, and the fix."""
-    where = getattr(function, "__qualname__", None) or repr(type(function).__name__)
+    inner = wrapped(function)
+    where = getattr(inner, "__qualname__", None) or type(inner).__name__
     owner, _, method = where.rpartition(".")
     return DefinitionError(f"{where}: {problem}. {fix}", component=owner.rpartition(".")[2] or None, method=method)
 
@@ -40,7 +42,7 @@ def shape_of(function: Any, decorator: str) -> Shape:
     """
     if isinstance(function, staticmethod | classmethod):
         kind = type(function).__name__
-        raise wrong(function.__func__, f"{decorator} stands on a {kind}", "Make it a plain method: def …(self, …)")
+        raise wrong(function, f"{decorator} stands on a {kind}", "Make it a plain method: def …(self, …)")
     if not callable(function) or isinstance(function, type):
         raise wrong(function, f"{decorator} stands on a {type(function).__name__}", "Put it on a method")
     inner = inspect.unwrap(function)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partialmethod, singledispatchmethod
 from typing import Any, Final
 
 from signalpy.errors import DefinitionError
@@ -111,7 +112,17 @@ class Declaration:
 
 
 def declaration(cls: type) -> Declaration:
-    """The class's own declaration, made when first asked for."""
+    """The class's own declaration, made when first asked for.
+
+    :raises DefinitionError: for what is no class.
+    """
+    if not isinstance(cls, type):
+        where = getattr(cls, "__qualname__", type(cls).__name__)
+        raise DefinitionError(
+            f"{where}: it is no class but a {type(cls).__name__}. Put the decorator on a class.",
+            component=None,
+            method=None,
+        )
     if DECLARED not in cls.__dict__:
         setattr(cls, DECLARED, Declaration())
     own: Declaration = cls.__dict__[DECLARED]
@@ -163,7 +174,8 @@ def _read(cls: type) -> ComponentSpec:
 def read_methods(cls: type) -> dict[str, Any]:
     """What the marked methods of ``cls`` declare, bases first, in the order in which they are written.
 
-    :raises DefinitionError: for two runnables of one name and for two methods of one lifecycle stage.
+    :raises DefinitionError: for two runnables of one name, for two methods of one lifecycle stage, and for a marked
+        function that is no plain method of the class.
     """
     runnables: dict[str, RunnableSpec] = {}
     stages: dict[str, StageSpec] = {}
@@ -171,6 +183,7 @@ def read_methods(cls: type) -> dict[str, Any]:
     hooks: list[HookSpec] = []
     for name, member in _members(cls):
         for mark in getattr(member, MARKS, ()):
+            mark = replace(mark, method=name)  # noqa: PLW2901 - the function's own name may be another: a wrapper, a lambda
             if isinstance(mark, RunnableSpec):
                 _once(cls, runnables, mark.name, mark, fix="Give one of the runnables another name")
             elif isinstance(mark, StageSpec):
@@ -200,10 +213,27 @@ def _once(cls: type, table: dict[str, Any], key: str, mark: Any, *, fix: str) ->
 
 
 def _members(cls: type) -> Iterator[tuple[str, Any]]:
-    """Every attribute once, in order of its first writing, as the class resolves it; without running any descriptor."""
+    """Every method once, in order of its first writing, as the class resolves it; without running any descriptor."""
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in base.__dict__)
     for name in names:
         owner = next(base for base in cls.__mro__ if name in base.__dict__)
         member = owner.__dict__[name]
+        inner = wrapped(member)
+        if inner is not member and (hasattr(inner, MARKS) or hasattr(inner, OPTIONS)):
+            raise DefinitionError(
+                f"{cls.__qualname__}.{name}: a {type(member).__name__} hides what is declared under it. Make it a plain"
+                " method.",
+                component=cls.__name__,
+                method=name,
+            )
         if callable(member) and not isinstance(member, type):
             yield name, member
+
+
+def wrapped(member: Any) -> Any:
+    """The function inside of a static or class method, a property or the like; ``member`` itself if it is none."""
+    if isinstance(member, staticmethod | classmethod):
+        return member.__func__
+    if isinstance(member, property):
+        return member.fget
+    return member.func if isinstance(member, cached_property | partialmethod | singledispatchmethod) else member
