@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from signalpy import ConfigError
 from signalpy_notifications.secrecy import scheme_of
@@ -24,7 +26,7 @@ class NotificationSettings(BaseModel):
         description="seconds between two messages to a channel; else what suits its service",
     )
     queue_size: int = Field(default=1000, ge=1, description="notifications that wait for one channel")
-    drain: float = Field(default=5.0, ge=0, le=600, description="seconds that the queues get when the component stops")
+    drain: float = Field(default=8.0, ge=0, le=600, description="seconds that the queues get when the component stops")
     keep: int = Field(default=1000, ge=1, description="how many of the latest notifications `sent` keeps")
 
     @field_validator("urls")
@@ -35,3 +37,9 @@ class NotificationSettings(BaseModel):
                 expected = 'an Apprise URL, e.g. "mailtos://user:password@mail.example.com"'
                 raise ConfigError(f"number {position + 1} is no URL: expected {expected}", key="urls")
         return urls
+
+    @model_validator(mode="after")
+    def _in_time(self) -> Self:
+        if self.pace is not None and self.pace >= self.timeout:
+            raise ConfigError(f"pace ({self.pace:g} s) must be less than timeout ({self.timeout:g} s)", key="pace")
+        return self
