@@ -35,8 +35,8 @@ def describe(target: str, *, as_json: bool) -> None:
     told = component_of(specs[name]) if not runnable else _runnable(specs[name], runnable)
     if as_json:
         print_json(told)
-    else:
-        click.echo("\n".join(_lines(told)))
+        return
+    click.echo("\n".join(_lines(told)))
 
 
 def component_of(spec: ComponentSpec) -> dict[str, Any]:
@@ -110,14 +110,23 @@ def _lines(told: dict[str, Any], indent: str = "") -> Iterator[str]:
             yield from _lines(value, f"{indent}  ")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             yield f"{indent}{key}:"
-            for item in value:
-                first, *rest = _lines(item, f"{indent}    ")
-                yield f"{indent}  - {first.strip()}"
-                yield from rest
+            yield from (f"{indent}  - {_in_a_line(item)}" for item in value)
         elif isinstance(value, list):
             yield f"{indent}{key}: {', '.join(value) or '-'}"
         else:
             yield f"{indent}{key}: {_word(value)}"
+
+
+def _in_a_line(item: dict[str, Any]) -> str:
+    """A subscription or a runnable inside its component; the whole of a runnable is told by its own name."""
+    if "pattern" in item:
+        return f"{item['pattern']}{' (background)' if item['background'] else ''}{_after(item['description'])}"
+    fields = ", ".join(item["params"].get("properties", {"…": None})) if item["params"] is not None else ""
+    return f"{item['target']}({fields})" + _after(item["description"])
+
+
+def _after(text: str) -> str:
+    return f"  {text}" if text else ""
 
 
 def _word(value: Any) -> str:

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from signalpy.cli.failure import INTERRUPTED, Failure, in_one_line, told
 from signalpy.cli.options import Options, globals_first
 from signalpy.configuration import PluginSettings
-from signalpy.discovery.decision import decide
+from signalpy.discovery.decision import Discovery, decide
 from signalpy.discovery.installed import read
 from signalpy.errors import SignalPyError
 from signalpy.matching import did_you_mean
@@ -58,7 +58,10 @@ class Root(click.Group):
         """As click does it, with the nearest name where there is no such command."""
         name = args[0]
         if not name.startswith("-") and name not in _own(ctx) and name not in _every(ctx):
-            ctx.fail(f"There is no command {name!r}.{did_you_mean(name, _every(ctx))}")
+            refusal = _refusal(ctx, name)
+            ctx.fail(
+                f"There is no command {name!r}{f': {refusal}' if refusal else ''}.{did_you_mean(name, _every(ctx))}"
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -110,7 +113,7 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
 
 def _own(ctx: click.Context) -> dict[str, EntryPoint]:
     """The core's own commands; the configuration has no say in them."""
-    return _decided(ctx, "own", lambda: PluginSettings(allow=()))
+    return _decided(ctx, "own", lambda: PluginSettings(allow=()))[1]
 
 
 def _every(ctx: click.Context) -> dict[str, EntryPoint]:
@@ -118,17 +121,25 @@ def _every(ctx: click.Context) -> dict[str, EntryPoint]:
 
     :raises ConfigError: if it cannot be read.
     """
-    return _decided(ctx, "every", lambda: ctx.find_root().ensure_object(Options).configuration.plugins)
+    return _decided(ctx, "every", lambda: ctx.find_root().ensure_object(Options).configuration.plugins)[1]
 
 
-def _decided(ctx: click.Context, key: str, settings: Callable[[], PluginSettings]) -> dict[str, EntryPoint]:
+def _refusal(ctx: click.Context, name: str) -> str:
+    _every(ctx)
+    discovery: Discovery = ctx.find_root().meta[COMMANDS]["every"][0]
+    return discovery.refusal(COMMANDS, name)
+
+
+def _decided(
+    ctx: click.Context, key: str, settings: Callable[[], PluginSettings]
+) -> tuple[Discovery, dict[str, EntryPoint]]:
     known: dict[str, Any] = ctx.find_root().meta.setdefault(COMMANDS, {})
     if key not in known:
         chosen = settings()
-        reading = known.setdefault("reading", None) or read()
-        known["reading"] = reading
-        known[key] = decide(reading, chosen).extensions(COMMANDS)
-    found: dict[str, EntryPoint] = known[key]
+        known["reading"] = known.get("reading") or read()
+        discovery = decide(known["reading"], chosen)
+        known[key] = discovery, discovery.extensions(COMMANDS)
+    found: tuple[Discovery, dict[str, EntryPoint]] = known[key]
     return found
 
 

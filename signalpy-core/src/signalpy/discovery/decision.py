@@ -57,6 +57,13 @@ class Discovery:
             (candidate for candidate in named if candidate.state is State.DISCOVERED), named[0] if named else None
         )
 
+    def refusal(self, group: str, name: str) -> str:
+        """Why no entry point ``name`` of ``group`` may be loaded, in words; empty if one may or there is none."""
+        claims = [(item, entry) for item in self.installed for entry in item.entries_of(group) if entry.name == name]
+        findings = [(item, *self.judge.extension(item, entry)) for item, entry in claims]
+        told = [f"that of {item.name} is {state}: {reason}" for item, state, reason in findings if reason]
+        return "; ".join(told) if len(told) == len(claims) else ""
+
     def extensions(self, group: str) -> dict[str, EntryPoint]:
         """The entry points of ``group`` that may be loaded, by name; ``EntryPoint.load`` imports one.
 
