@@ -1,6 +1,7 @@
 """Real servers on loopback: one that takes e-mail, one that never answers, and a port where nobody listens."""
 
 import socket
+import threading
 import warnings
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -32,11 +33,18 @@ class Taking:
 
     def __init__(self) -> None:
         self.taken: list[EmailMessage] = []
+        self.more = threading.Condition()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - so it is called
         assert isinstance(envelope.content, bytes)
-        self.taken.append(BytesParser(EmailMessage, policy=default).parsebytes(envelope.content))
+        with self.more:
+            self.taken.append(BytesParser(EmailMessage, policy=default).parsebytes(envelope.content))
+            self.more.notify_all()
         return "250 OK"
+
+    def wait_for(self, count: int) -> None:
+        with self.more:
+            assert self.more.wait_for(lambda: len(self.taken) >= count, timeout=60)
 
 
 @pytest.fixture
@@ -47,13 +55,13 @@ def secret() -> str:
 
 @pytest.fixture
 def mailbox() -> Iterator[SimpleNamespace]:
-    """A running SMTP server: its ``url``, and the e-mails that it has ``taken``."""
+    """A running SMTP server: its ``url``, the e-mails that it has ``taken``, and ``wait_for`` so many."""
     handler = Taking()
     port = unused_port()
     controller = Controller(handler, hostname=LOOPBACK, port=port)
     controller.start()
     url = f"mailto://{LOOPBACK}:{port}?to=ops@example.com&from=bank@example.com"
-    yield SimpleNamespace(url=url, taken=handler.taken)
+    yield SimpleNamespace(url=url, taken=handler.taken, wait_for=handler.wait_for)
     controller.stop()
 
 

@@ -42,8 +42,13 @@ def test_what_is_no_part_stays() -> None:
     assert "Connection refused by ***" == told
 
 
+def test_a_short_part_is_masked_where_it_stands_alone() -> None:
+    """A part of few characters is masked as a word, and leaves other words readable."""
+    assert "*** is no password for about ***" == without_secrets("pw is no password for about ab", "svc://ab:pw@h")
+
+
 SAFE = st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="/?#@:&=%+;[]*")
-PARTS = st.text(SAFE, min_size=1, max_size=12)
+PARTS = st.text(SAFE, min_size=4, max_size=12)
 
 
 @given(st.tuples(PARTS, PARTS, PARTS, PARTS, PARTS), st.text(max_size=20))

@@ -9,6 +9,8 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 
 SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 MASK: Final = "***"
+SHORT: Final = 4
+"""Parts of fewer characters are masked only as words of their own."""
 
 
 def scheme_of(url: str) -> str | None:
@@ -21,8 +23,13 @@ def without_secrets(text: str, url: str) -> str:
     """``text`` on one line, with everything that stands in ``url`` behind its scheme masked."""
     parts = sorted(set(_parts(url)), key=len, reverse=True)
     if parts:
-        text = re.sub("|".join(map(re.escape, parts)), MASK, text, flags=re.IGNORECASE)
+        text = re.sub("|".join(map(_pattern, parts)), MASK, text, flags=re.IGNORECASE)
     return " ".join(text.split())
+
+
+def _pattern(part: str) -> str:
+    # A part of a few characters stands in many innocent words; there it tells nothing.
+    return re.escape(part) if len(part) >= SHORT else rf"(?<!\w){re.escape(part)}(?!\w)"
 
 
 def _parts(url: str) -> Iterator[str]:
