@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from signalpy.definition import adopted as adopted
     from signalpy.definition import component as component
     from signalpy.definition import lifecycle as lifecycle
     from signalpy.definition import optional as optional
@@ -45,7 +46,16 @@ if TYPE_CHECKING:
     from signalpy.states import State as State
 
 _FACE = {
-    "signalpy.definition": ("component", "lifecycle", "optional", "provides", "requires", "runnable", "subscribe"),
+    "signalpy.definition": (
+        "adopted",
+        "component",
+        "lifecycle",
+        "optional",
+        "provides",
+        "requires",
+        "runnable",
+        "subscribe",
+    ),
     "signalpy.errors": (
         "ActorMissing",
         "AuditUnavailable",
@@ -73,7 +83,7 @@ _FACE = {
 }
 _HOME = {name: module for module, names in _FACE.items() for name in names}
 
-__all__ = [*_HOME]
+__all__ = list(_HOME)
 __version__ = "0.1.0"
 
 

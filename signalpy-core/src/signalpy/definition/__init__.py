@@ -3,6 +3,7 @@
 Decorators only record and validate; nothing is registered and nothing runs until a kernel takes the class.
 """
 
+from signalpy.definition.adoption import adopted
 from signalpy.definition.decorators import component, optional, provides, requires
 from signalpy.definition.marks import lifecycle, runnable, subscribe
 from signalpy.definition.spec import (
@@ -24,6 +25,7 @@ __all__ = [
     "RunnableSpec",
     "StageSpec",
     "SubscriptionSpec",
+    "adopted",
     "component",
     "lifecycle",
     "optional",

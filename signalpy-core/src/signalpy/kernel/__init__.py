@@ -1,6 +1,6 @@
 """The kernel, and everything that a component or an application needs beside it."""
 
-from signalpy.definition import component, lifecycle, optional, provides, requires, runnable, subscribe
+from signalpy.definition import adopted, component, lifecycle, optional, provides, requires, runnable, subscribe
 from signalpy.errors import (
     ActorMissing,
     AuditUnavailable,
@@ -52,6 +52,7 @@ __all__ = [
     "State",
     "TargetNotFound",
     "acting_as",
+    "adopted",
     "component",
     "hookimpl",
     "lifecycle",

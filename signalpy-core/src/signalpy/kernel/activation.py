@@ -15,7 +15,7 @@ from signalpy.bus.endpoint import endpoint
 from signalpy.configuration import Configuration, component_settings
 from signalpy.definition import ComponentSpec
 from signalpy.errors import SignalPyError
-from signalpy.hooks.plugin import plugin_of
+from signalpy.hooks.plugin import Plugin, plugin_of
 from signalpy.kernel.entry import Entry
 from signalpy.kernel.services import Services
 from signalpy.kernel.stages import asked_to_cancel, run_stage
@@ -72,13 +72,15 @@ class Activation:
             raise
         return unit
 
-    def commit(self, unit: Unit, *, instead_of: Unit | None = None) -> None:
+    def commit(self, unit: Unit, *, instead_of: Unit | None = None, hooks_of: Plugin | None = None) -> None:
         """Puts a started unit in force, in one step: hooks, services, targets, subscriptions.
 
+        :param instead_of: the unit whose place it takes.
+        :param hooks_of: the hooks whose place its own take, if that unit has stopped and forgotten them.
         :raises StartError: if its hooks contradict those that are registered; nothing is changed then.
         """
         ledger = unit.ledger
-        old = instead_of.ledger.plugin if instead_of is not None else None
+        old = hooks_of or (instead_of.ledger.plugin if instead_of is not None else None)
         with _step(unit.name, "hooks"):
             if ledger.plugin is not None:
                 self._dispatcher.hooks.install(ledger.plugin, instead_of=old)
@@ -92,11 +94,12 @@ class Activation:
         self._services.rebind()
         self.refresh()
 
-    def withdraw(self, unit: Unit) -> None:
+    def withdraw(self, unit: Unit, *, hooks_of: Plugin | None = None) -> None:
         """Takes a unit out of force in one step; operations that are under way keep it."""
         self._roster.drop(unit)
-        if unit.ledger.plugin is not None:
-            self._dispatcher.hooks.remove(unit.ledger.plugin)
+        plugin = hooks_of or unit.ledger.plugin
+        if plugin is not None:
+            self._dispatcher.hooks.remove(plugin)
         self._services.rebind()
         self.refresh()
 
@@ -115,6 +118,19 @@ class Activation:
             raise
         await self._let_go(unit)
         return asyncio.CancelledError("deactivate was cancelled") if stage.cancelled() else stage.result()
+
+    async def reconfigure(self, unit: Unit, settings: Any) -> None:
+        """Gives a unit new settings and runs its ``reconfigure(old, new)``.
+
+        :raises StartError: if that raises; the unit has its old settings again then.
+        """
+        old, unit.rt.settings = unit.rt.settings, settings
+        try:
+            with _step(unit.name, "reconfigure"):
+                await run_stage(self._kernel, self._watchdog, unit, "reconfigure", old, settings)
+        except BaseException:
+            unit.rt.settings = old
+            raise
 
     def refresh(self) -> None:
         """Makes the bus's tables anew from the ledgers."""

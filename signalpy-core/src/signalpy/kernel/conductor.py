@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from packaging.specifiers import SpecifierSet
 
 from signalpy.bus import Dispatcher
-from signalpy.configuration import Configuration
+from signalpy.configuration import Configuration, component_settings
 from signalpy.definition import ComponentSpec, spec_of
 from signalpy.discovery import Candidate
 from signalpy.errors import BootError, LifecycleError, SignalPyError
+from signalpy.hooks import Plugin
 from signalpy.kernel.activation import Activation, StartError
 from signalpy.kernel.draining import Drain
 from signalpy.kernel.entry import Catalog, Entry
@@ -155,9 +156,36 @@ class Conductor:
             await self._replace_beside(old, entry, spec)
         await self._activate_waiting()
 
-    async def restart(self, unit: Unit) -> None:
-        """Puts a fresh instance of the same class in the place of a unit."""
-        await self.replace(unit.spec.cls)
+    def check_settings(self, new: Configuration) -> None:
+        """Reads the tables of all active units.
+
+        :raises ConfigError: if one is wrong.
+        """
+        for unit in self._roster:
+            component_settings(unit.spec.settings, new.tables.get(unit.name, {}), unit.name)
+
+    async def reconfigure(self, old: Configuration, new: Configuration) -> None:
+        """Tells every unit whose table has changed, or puts a fresh instance in its place.
+
+        :raises LifecycleError: naming those that did not take it; the others have.
+        """
+        refused: dict[str, BaseException] = {}
+        for unit in self._roster:
+            table = new.tables.get(unit.name, {})
+            if table == old.tables.get(unit.name, {}):
+                continue
+            try:
+                if "reconfigure" in unit.spec.stages:
+                    settings = component_settings(unit.spec.settings, table, unit.name)
+                    await self._activation.reconfigure(unit, settings)
+                else:
+                    await self.replace(unit.spec.cls)
+            except (StartError, LifecycleError) as error:
+                refused[unit.name] = error
+                log.error("component %r does not take its new settings: %s", unit.name, error, exc_info=error)
+        if refused:
+            told = "; ".join(f"{name}: {error}" for name, error in refused.items())
+            raise LifecycleError(f"not every component took its new settings: {told}", components=list(refused))
 
     async def _replace_beside(self, old: Unit, entry: Entry, spec: ComponentSpec) -> None:
         try:
@@ -165,42 +193,45 @@ class Conductor:
         except StartError as error:
             raise self._kept(spec.name, error) from error.__cause__
         try:
-            for other in self._left_behind(old, spec):
-                await self._stop_with_dependents(other, f"waits since {spec.name!r} was replaced", State.WAITING)
-            self._activation.commit(new, instead_of=old)
-        except BaseException as error:
-            await self._activation.stop(new)
-            if isinstance(error, StartError):
-                raise self._kept(spec.name, error) from error.__cause__
-            raise
+            await self._stop_left_behind(old, spec)
+            await self._commit_or_stop(new, old, old.ledger.plugin)
+        except StartError as error:
+            raise self._kept(spec.name, error) from error.__cause__
         self._adopt(new)
         await self._drain.unit(old, self._deadline())
         await self._end(old)
 
     async def _replace_exclusive(self, old: Unit, entry: Entry, spec: ComponentSpec) -> None:
         self._dispatcher.set_gate("held")
+        hooks = old.ledger.plugin
         try:
             await self._drain.unit(old, self._deadline())
-            for other in self._left_behind(old, spec):
-                await self._stop_with_dependents(other, f"waits since {spec.name!r} was replaced", State.WAITING)
+            await self._stop_left_behind(old, spec)
             await self._end(old)
             try:
                 new = await self._activation.start(entry, spec)
-                self._activation.commit(new, instead_of=old)
+                await self._commit_or_stop(new, old, hooks)
             except StartError as error:
-                await self._bring_back(old, error)
+                await self._bring_back(old, hooks, error)
                 raise self._kept(spec.name, error) from error.__cause__
             self._adopt(new)
         finally:
             self._dispatcher.set_gate("open")
 
-    async def _bring_back(self, old: Unit, cause: StartError) -> None:
+    async def _commit_or_stop(self, new: Unit, old: Unit | None = None, hooks: Plugin | None = None) -> None:
+        try:
+            self._activation.commit(new, instead_of=old, hooks_of=hooks)
+        except BaseException:
+            await self._activation.stop(new)
+            raise
+
+    async def _bring_back(self, old: Unit, hooks: Plugin | None, cause: StartError) -> None:
         """Starts the old class again after the new one failed."""
         try:
             again = await self._activation.start(old.entry, old.spec)
-            self._activation.commit(again, instead_of=old)
+            await self._commit_or_stop(again, old, hooks)
         except StartError as error:
-            self._activation.withdraw(old)
+            self._activation.withdraw(old, hooks_of=hooks)
             self._fail(old.entry, error)
             raise LifecycleError(
                 f"the new {old.name!r} failed {cause}, and the old one could not be started again: {error}",
@@ -213,6 +244,10 @@ class Conductor:
         new.entry = entry
         entry.mark(State.ACTIVE)
         self._notify("activated", entry)
+
+    async def _stop_left_behind(self, old: Unit, spec: ComponentSpec) -> None:
+        for other in self._left_behind(old, spec):
+            await self._stop_with_dependents(other, f"waits since {spec.name!r} was replaced", State.WAITING)
 
     def _left_behind(self, old: Unit, spec: ComponentSpec) -> list[Unit]:
         """The dependents of ``old`` that a component of ``spec`` would not satisfy."""
@@ -272,11 +307,7 @@ class Conductor:
             return False
         try:
             unit = await self._activation.start(entry, spec)
-            try:
-                self._activation.commit(unit)
-            except BaseException:
-                await self._activation.stop(unit)
-                raise
+            await self._commit_or_stop(unit)
         except StartError as error:
             self._fail(entry, error)
             return False

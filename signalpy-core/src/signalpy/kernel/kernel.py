@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final, Self
@@ -13,6 +13,7 @@ from signalpy import __version__
 from signalpy.builtin import ConfigComponent
 from signalpy.bus import Bus, Dispatcher
 from signalpy.configuration import Configuration, Source, load
+from signalpy.definition import ComponentSpec, adopted
 from signalpy.discovery import inventory, scan
 from signalpy.errors import ComponentUnavailable, LifecycleError, TargetNotFound
 from signalpy.hooks import HookRegistry
@@ -20,6 +21,7 @@ from signalpy.kernel.activation import Activation
 from signalpy.kernel.announcer import Announcer
 from signalpy.kernel.conductor import Conductor
 from signalpy.kernel.entry import Catalog
+from signalpy.kernel.proxy import Proxy
 from signalpy.kernel.reasons import Reasons
 from signalpy.kernel.services import Services
 from signalpy.kernel.stages import refuse_inside
@@ -68,6 +70,7 @@ class Kernel:
         self._state = "new"
         self._essential: set[str] = set(configuration.plugins.required)
         self._discovered = False
+        self._changes: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="signalpy")
         self.hooks = HookRegistry()
         self.watchdog = Watchdog()
@@ -132,8 +135,7 @@ class Kernel:
         :raises LifecycleError: if the kernel has booted.
         :raises DefinitionError: for what is no component class, and for two classes of one name.
         """
-        if self._state != "new":
-            raise LifecycleError("discover() comes before boot(). While the kernel runs use: await kernel.add(cls).")
+        self._only_before_boot("discover", "add(cls)")
         self._discovered = True
         if components is None:
             found = scan(self.configuration.plugins)
@@ -141,10 +143,23 @@ class Kernel:
             self._essential |= found.essential
             return
         for cls in components:
-            entry = self._catalog.add_class(cls)
-            pattern = matches_any(entry.name, self.configuration.plugins.deny) if entry.name != "config" else None
-            if pattern is not None:
-                entry.mark(State.DENIED, f"[plugins] deny has {pattern!r}")
+            self._take_in(cls)
+
+    def adopt(self, service: object, name: str, *, methods: Iterable[str] | None = None, version: str = "0") -> None:
+        """Makes a component out of an object that exists already; see ``signalpy.adopted``.
+
+        :raises LifecycleError: once the kernel has booted; then use ``await kernel.add(adopted(service, name))``.
+        :raises DefinitionError: if it cannot be adopted.
+        """
+        self._only_before_boot("adopt", "add(adopted(service, name))")
+        self._take_in(adopted(service, name, methods=methods, version=version))
+
+    def proxy(self, name: str) -> Proxy:
+        """An object whose methods are the runnables of component ``name``, called over the bus.
+
+        ``.sync`` for threads.
+        """
+        return Proxy(self, name)
 
     async def boot(self) -> None:
         """Imports and activates what was discovered; discovers installed distributions if nobody called ``discover``.
@@ -182,8 +197,10 @@ class Kernel:
         A kernel that does not run is left alone.
         """
         refuse_inside(self, "shutdown")
-        if self._state not in ("running", "stopping"):
-            return
+        if self._state in ("running", "stopping"):
+            await self._to_the_end(self._shut_down())
+
+    async def _shut_down(self) -> None:
         async with self._conductor.turn():
             if self._state != "running":
                 return
@@ -221,8 +238,46 @@ class Kernel:
         """
         await self._change("replace", lambda: self._conductor.replace(cls))
 
-    async def _change(self, action: str, make: Any) -> None:
+    async def reload(self, config: Source | Configuration = None) -> None:
+        """Puts a changed configuration in force: policies, and the tables of components.
+
+        A component whose table has changed is told by its ``reconfigure``, or is replaced by a fresh instance. What
+        changed in ``[kernel]`` and ``[plugins]`` counts from the next boot. Policies that were set at run time stay
+        on top.
+
+        :param config: as for ``Kernel``; the file that this kernel was made from, if not given.
+        :raises ConfigError: or ``PolicyError`` if anything in it is wrong; the old one stays in force then.
+        :raises LifecycleError: if a component does not take its new settings; it keeps the old ones.
+        """
+        source = self.configuration.source if config is None else config
+        if source is None:
+            raise LifecycleError("reload: this kernel was not made from a file. Give the new configuration.")
+        new = source if isinstance(source, Configuration) else load(source)
+        policies = self._dispatcher.policies.with_file(new.policy)
+        self._conductor.check_settings(new)
+        await self._change("reload", lambda: self._put_in_force(new, policies))
+
+    async def _put_in_force(self, new: Configuration, policies: Policies) -> None:
+        old = self._configuration.current
+        self._configuration.current = new
+        if old.policy != new.policy:
+            self._swap_policies(policies, "file")
+        if (old.kernel, old.plugins) != (new.kernel, new.plugins):
+            log.warning("configuration: changes in [kernel] and [plugins] count from the next boot")
+        await self._conductor.reconfigure(old, new)
+
+    async def _change(self, action: str, make: Callable[[], Awaitable[None]]) -> None:
         refuse_inside(self, action)
+        await self._to_the_end(self._take_turn(action, make))
+
+    async def _to_the_end(self, change: Coroutine[Any, Any, None]) -> None:
+        """Awaits a change that goes on to its end also if the caller is cancelled, so that none is left half done."""
+        task = asyncio.create_task(change)
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        await asyncio.shield(task)
+
+    async def _take_turn(self, action: str, make: Callable[[], Awaitable[None]]) -> None:
         if self._state != "running":
             raise LifecycleError(
                 f"{action}: the kernel is {self._state}, not running. Boot it first: await kernel.boot()."
@@ -237,8 +292,10 @@ class Kernel:
 
         :raises PolicyError: naming entry, key and the nearest known key; the old policy stays in force.
         """
+        self._swap_policies(self._dispatcher.policies.with_entry(name, keys), name)
+
+    def _swap_policies(self, after: Policies, name: str) -> None:
         before = self._dispatcher.policies
-        after = before.with_entry(name, keys)
         self._dispatcher.set_policies(after)
         here = current()
         actor = here.actor if here is not None else None
@@ -267,10 +324,24 @@ class Kernel:
         """The state of a component and the causal chain that led to it, in one paragraph."""
         return self._reasons.why(name)
 
+    def _spec(self, name: str) -> ComponentSpec | None:
+        entry = self._catalog.get(name)
+        return entry.spec if entry is not None else None
+
     def ledger(self, name: str) -> dict[str, int]:
         """How many runnables, subscriptions, hooks, services, tasks and threads a component has registered just now."""
         unit = self._roster.get(name)
         return unit.ledger.counts() if unit is not None else {}
+
+    def _only_before_boot(self, action: str, instead: str) -> None:
+        if self._state != "new":
+            raise LifecycleError(f"{action}() comes before boot(). While the kernel runs: await kernel.{instead}.")
+
+    def _take_in(self, cls: type) -> None:
+        entry = self._catalog.add_class(cls)
+        pattern = matches_any(entry.name, self.configuration.plugins.deny) if entry.name != "config" else None
+        if pattern is not None:
+            entry.mark(State.DENIED, f"[plugins] deny has {pattern!r}")
 
     def _unavailable(self, target: str) -> ComponentUnavailable | None:
         name = target.partition(".")[0]
