@@ -119,7 +119,8 @@ class Outbox:
             self._rt.log.warning(
                 "%s %s was published, but could not be recorded", announcement.event_type, announcement.id
             )
-        await self._ledger.published(announcement)
+        # Also when the component stops just now: what was delivered is not left for the next start.
+        await asyncio.shield(self._ledger.published(announcement))
 
     async def _publish(self, announcement: Announcement) -> None:
         await self._rt.publish(
