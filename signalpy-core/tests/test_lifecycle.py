@@ -370,7 +370,7 @@ async def test_a_handler_cannot_replace_or_remove_its_own_component() -> None:
     kernel = kernel_of(A, plain("b"))
     async with kernel:
         before = kernel.get("a")
-        with pytest.raises(LifecycleError, match="own handler"):
+        with pytest.raises(LifecycleError, match="a handler of"):
             await kernel.bus.invoke("a.swap")
         await kernel.bus.publish("gone", {})
         assert 1 == len(caught)
@@ -593,3 +593,52 @@ async def test_a_kernel_boots_once() -> None:
     await kernel.shutdown()
     with pytest.raises(LifecycleError):
         await kernel.boot()
+
+
+async def test_a_handler_cannot_remove_what_its_own_component_needs() -> None:
+    """That would stop the component that the handler belongs to; nothing is stopped."""
+
+    @component("user", version="1", depends=["base"])
+    class User:
+        @runnable("cut")
+        async def cut(self) -> None:
+            await kernel.remove("base")
+
+    kernel = kernel_of(User, plain("base"))
+    async with kernel:
+        with pytest.raises(LifecycleError, match="a handler of 'user'"):
+            await kernel.bus.invoke("user.cut")
+        assert {"user": "active", "base": "active"} == states(kernel)
+
+
+async def test_a_change_goes_on_to_its_end_when_its_caller_is_cancelled() -> None:
+    """Nothing is left half done: the old one is drained and stopped although nobody waits any more."""
+    gate, started, order = asyncio.Event(), asyncio.Event(), list[str]()
+
+    @component("a", version="1")
+    class A:
+        @lifecycle.deactivate
+        def down(self) -> None:
+            order.append("-a1")
+
+        @runnable("wait")
+        async def wait(self) -> str:
+            started.set()
+            await gate.wait()
+            return "done"
+
+    kernel = kernel_of(A)
+    async with kernel:
+        call = asyncio.create_task(kernel.bus.invoke("a.wait"))
+        await started.wait()
+        swap = asyncio.create_task(kernel.replace(plain("a", version="2.0")))
+        await asyncio.sleep(0.01)
+        swap.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await swap
+        assert [] == order
+        gate.set()
+        assert "done" == await call
+        await kernel.add(plain("b"))  # takes its turn behind the replacement
+        assert ["-a1"] == order
+        assert "2.0" == await kernel.bus.invoke("a.version")
