@@ -49,8 +49,8 @@ class Takedown:
         handling = self._dispatcher.handling(current_span())
         if handling is not None and handling in [unit, *self._closure(unit)]:
             raise LifecycleError(
-                f"{action} of {unit.name!r} was called from a handler of {handling.name!r}, its own or one that needs
-                it," " which would have to end first. Start it as a task from outside.",
+                f"{action} of {unit.name!r} was called from a handler of {handling.name!r}, which it would have to wait"
+                " for. Start it as a task from outside.",
                 component=unit.name,
             )
 
