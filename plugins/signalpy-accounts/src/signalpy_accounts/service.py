@@ -36,8 +36,9 @@ class AccountService:
         if settings.database is None:
             self._ledger = MemoryLedger(settings.currency, settings.initial)
         else:
+            path = settings.database.expanduser()
             self._ledger = await SqliteLedger.open(
-                settings.database, settings.currency, settings.initial, busy_timeout=settings.busy_timeout
+                path, settings.currency, settings.initial, busy_timeout=settings.busy_timeout
             )
         self._outbox = Outbox(self._ledger, self.rt)
         self._relay = self.rt.create_task(self._outbox.relay(), name="accounts outbox")
