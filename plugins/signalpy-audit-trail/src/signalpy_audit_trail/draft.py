@@ -12,8 +12,8 @@ import msgspec
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A record that has everything but its position. Made once; what is stored is ``body`` with the position before it.
 
-    ``body`` is one JSON object on one line without ``seq``, at least ``{"id":…}``, with every newline, control character
-    and lone surrogate escaped. The log keeps ``b'{"seq":7,' + body[1:]``, and those bytes are hashed and verified.
+    ``body`` is one JSON object on one line without ``seq``, at least ``{"id":…}``, with newlines, control characters and
+    lone surrogates escaped. The log keeps ``b'{"seq":7,' + body[1:]``, and those bytes are hashed and verified.
     """
 
     id: str
@@ -67,10 +67,21 @@ def is_repeat(body: bytes, kept: bytes) -> bool:
 
     A denied attempt is never a repeat: what was denied before may be allowed now, and each denial is a fact of its own.
     """
-    new, old = _decode_fact(body), _decode_fact(kept)
+    try:
+        new, old = _decode_fact(body), _decode_fact(kept)
+    except (msgspec.MsgspecError, ValueError):
+        return False  # what is kept was damaged since; that must not stop the log
     if "denied" in (new.outcome, old.outcome) or (new.caller, new.action) != (old.caller, old.action):
         return False
     return bytes(new.data) == bytes(old.data) or _decode_data(new.data) == _decode_data(old.data)
+
+
+def rename(draft: Draft, new_id: str) -> Draft:
+    """Return the same record under a fresh id, with ``duplicate_of`` the id that was given."""
+    if draft.renamed is not None:
+        return draft.renamed(new_id, draft.id)
+    record = {**msgspec.json.decode(draft.body, type=dict[str, Any]), "id": new_id, "duplicate_of": draft.id}
+    return Draft(id=new_id, body=msgspec.json.encode(record))
 
 
 def leaf(seq: int, body: bytes) -> bytes:

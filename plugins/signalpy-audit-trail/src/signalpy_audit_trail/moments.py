@@ -37,3 +37,11 @@ def parse_moment(text: str, *, now: datetime) -> int:
         return microseconds(datetime.fromisoformat(text.strip().upper()))
     except (ValueError, OverflowError):
         raise ValueError(ACCEPTED) from None
+
+
+def from_rfc3339(text: str) -> int:
+    """Return the moment of a stored time in microseconds since 1970.
+
+    :raises ValueError: it is no time.
+    """
+    return microseconds(datetime.fromisoformat(text))

@@ -36,8 +36,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     """What a record must be to pass. `None` lets everything pass.
 
     ``type`` and ``target`` are patterns with the meaning of `fnmatch.fnmatchcase`, ``type`` on the record's ``action``;
-    the other texts are compared as they are. ``since`` (inclusive) and ``until`` (exclusive) bound the record's ``time``,
-    in microseconds since 1970. Without ``intents``, an intent whose operation has an outcome is left out.
+    the other texts are compared as they are. ``since`` (inclusive) and ``until`` (exclusive) bound the record's
+    ``time``, in microseconds since 1970. Without ``intents``, an intent whose operation has an outcome is left out.
     """
 
     type: str | None = None
@@ -135,7 +135,7 @@ def decode_cursor(query: Query, origin: str) -> Cursor:
 
 def _text(name: str, value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return value.encode("utf-8", "backslashreplace").decode()  # a lone surrogate is stored in this form, too
     raise QueryError(f"{name}: expected a text, found {type(value).__name__}", field=name)
 
 

@@ -1,0 +1,45 @@
+"""Files and folders for their owner only, and names that are durable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def make_folder(path: Path, *, like_parent: bool = False) -> None:
+    """Make a folder that only its owner may enter, and the missing ones above it; one that exists stays as it is.
+
+    :param like_parent: when root makes it, give it to whom the folder above it belongs.
+    """
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        if like_parent and os.geteuid() == 0:
+            parent = path.parent.stat()
+            os.chown(path, parent.st_uid, parent.st_gid)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file and return its descriptor; where it is made, for its owner only (0600).
+
+    What root makes in another user's folder is given to that user, or the owner of a trail could not go on writing it.
+    """
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    if flags & os.O_CREAT and os.geteuid() == 0:
+        try:
+            folder = path.parent.stat()
+            if os.fstat(descriptor).st_uid != folder.st_uid:
+                os.fchown(descriptor, folder.st_uid, folder.st_gid)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    return descriptor
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
