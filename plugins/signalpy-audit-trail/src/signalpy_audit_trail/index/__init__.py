@@ -1,0 +1,5 @@
+"""A derived index of a log in SQLite: positions and search keys, never payload. It may lag, and may be thrown away."""
+
+from signalpy_audit_trail.index.index import Index, Log
+
+__all__ = ["Index", "Log"]

@@ -1,0 +1,277 @@
+"""The derived index of a log: brought up to it, asked, and begun anew when it does not fit."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from signalpy_audit_trail.index.database import Database, StaleIndexError
+from signalpy_audit_trail.index.plan import Clause, Plan, Run, make_plan
+from signalpy_audit_trail.index.rows import Leaf, Terms, insert, make_batch
+from signalpy_audit_trail.index.schema import key
+from signalpy_audit_trail.query import Filters
+from signalpy_audit_trail.store import StoreError
+
+_log = logging.getLogger("signalpy.audit_trail.index")
+_CHUNK = 4000
+"""Records per transaction: others wait for no longer than this takes."""
+_MOST_UNDONE = 50_000
+_IDS_PER_QUESTION = 400
+
+T = TypeVar("T")
+
+
+class Log(Protocol):
+    """What the index needs of the log that it is derived from."""
+
+    @property
+    def origin(self) -> str:
+        """Name of the log."""
+
+    def size(self) -> int:
+        """Return the number of whole leaves."""
+
+    def placed(self, seq: int, segment: int, offset: int, stop: int) -> Iterator[Leaf]:
+        """Yield the leaves from ``seq``, which begins or follows at that place, to before ``stop``."""
+
+    def read(self, segment: int, offset: int, length: int) -> bytes:
+        """Return the bytes of a line at a place with its newline; other bytes, or fewer, when it is not there."""
+
+    def segment_of(self, seq: int) -> int:
+        """Return the segment that holds a position, by the position of its first leaf."""
+
+
+class _Id(msgspec.Struct):
+    id: str | None = None
+
+
+class Index:
+    """Answers questions about a log, from any thread; each call brings it up to the head that it is given."""
+
+    def __init__(self, log: Log, path: Path, *, chosen: bool = False) -> None:
+        self._log = log
+        self._database = Database(path, log.origin, chosen=chosen)
+        self._terms = Terms()
+        self._opened = 0
+
+    @property
+    def path(self) -> Path:
+        """Where the index is."""
+        return self._database.path
+
+    def catch_up(self, head: int) -> None:
+        """Index every leaf below ``head``."""
+        self._answer(head, lambda _connection: None)
+
+    def advance(self, head: int) -> bool:
+        """Index some leaves, and tell whether more are left below ``head``: the step of a worker in the background."""
+        return self._with(lambda connection: self._step(connection, head))
+
+    def rebuild(self, head: int) -> None:
+        """Throw the index away and derive it anew."""
+        self._database.renew("asked for")
+        self.catch_up(head)
+
+    def search(self, filters: Filters, *, head: int, after: int | None, descending: bool, limit: int) -> list[bytes]:
+        """Return the leaves that pass, as `signalpy_audit_trail.store.StoreReader.search` says."""
+
+        def find(connection: sqlite3.Connection) -> list[bytes]:
+            plan = make_plan(connection, filters, head)
+            if plan is None:
+                return []
+            low, high = plan.low, plan.high
+            if after is not None:
+                low, high = (low, min(high, after)) if descending else (max(low, after + 1), high)
+            rows = _merged(connection, plan, low, high, descending=descending, limit=limit)
+            return [self._leaf(*row) for row in rows]
+
+        return self._answer(head, find)
+
+    def count(self, filters: Filters, by: str, *, head: int) -> dict[str | None, int]:
+        """Count the leaves that pass, as `signalpy_audit_trail.store.StoreReader.count` says."""
+
+        def count(connection: sqlite3.Connection) -> dict[str | None, int]:
+            plan = make_plan(connection, filters, head)
+            return {} if plan is None else _counted(connection, plan, "action" if by == "type" else by)
+
+        return self._answer(head, count)
+
+    def held(self, ids: Iterable[str], *, head: int) -> Mapping[str, list[tuple[int, bytes]]]:
+        """Return for each id that is held the leaves whose ``id`` or ``duplicate_of`` it is, by position."""
+        wanted = list(dict.fromkeys(ids))
+
+        def find(connection: sqlite3.Connection) -> dict[str, list[tuple[int, bytes]]]:
+            found: dict[str, list[tuple[int, bytes]]] = {}
+            for start in range(0, len(wanted), _IDS_PER_QUESTION):
+                names = {key(text): text for text in wanted[start : start + _IDS_PER_QUESTION]}
+                for *place, own, other in _holders(connection, names):
+                    for name in {names.get(own), names.get(other)} - {None}:
+                        found.setdefault(str(name), []).append((place[0], self._leaf(*place)))
+            return found
+
+        return self._answer(head, find)
+
+    def close(self) -> None:
+        """Close the index's file; harmless when done twice."""
+        self._database.close()
+
+    def _answer(self, head: int, question: Callable[[sqlite3.Connection], T]) -> T:
+        def work(connection: sqlite3.Connection) -> T:
+            while self._step(connection, head):
+                pass
+            connection.execute("BEGIN")
+            answer = question(connection)
+            connection.execute("COMMIT")
+            return answer
+
+        return self._with(work)
+
+    def _with(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        error: Exception
+        for _attempt in range(3):
+            try:
+                with self._database.connection() as connection:
+                    if self._opened != self._database.opened:
+                        self._terms.forget()
+                        self._opened = self._database.opened
+                    return work(connection)
+            except sqlite3.OperationalError as caught:
+                error = caught
+                self._database.use_memory(caught)
+            except (StaleIndexError, sqlite3.DatabaseError) as caught:
+                error = caught
+                self._database.renew(str(caught))
+        raise StoreError(f"{self.path}: the index cannot be derived from the log: {error}", path=self.path) from error
+
+    def _step(self, connection: sqlite3.Connection, head: int) -> bool:
+        """Index one chunk; tell whether there are leaves below ``head`` left."""
+        size, segment, offset = connection.execute("SELECT size, segment, byte FROM state").fetchone()
+        if size > 0 and not self._is_there(connection, size - 1):
+            size, segment, offset = self._undo(connection, size)
+        if size >= head:
+            return False
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            size, segment, offset = connection.execute("SELECT size, segment, byte FROM state").fetchone()
+            stop = min(head, size + _CHUNK)
+            if size < stop:
+                leaves = list(self._log.placed(size, segment, offset, stop))
+                insert(connection, make_batch(connection, self._terms, leaves))
+                self._terms.flush(connection)
+                last = leaves[-1]
+                state = (stop, last.segment, last.offset + len(last.leaf) + 1)
+                connection.execute("UPDATE state SET size = ?, segment = ?, byte = ?", state)
+            connection.execute("COMMIT")
+        except BaseException:
+            self._terms.forget()
+            raise
+        return bool(max(size, stop) < head)
+
+    def _is_there(self, connection: sqlite3.Connection, seq: int) -> bool:
+        """Tell whether the record that the index knows at a position is the one that the log has there."""
+        row = connection.execute("SELECT segment, byte, length, id FROM record WHERE seq = ?", (seq,)).fetchone()
+        if row is None:
+            raise StaleIndexError(f"record {seq} is missing in it")
+        segment, offset, length, held = row
+        line = self._log.read(segment, offset, length + 1)
+        if segment != self._log.segment_of(seq) or not _is_line(line, seq, length):
+            return False
+        try:
+            found = msgspec.json.decode(line, type=_Id).id
+        except (msgspec.MsgspecError, ValueError):
+            return False
+        return bool((None if found is None else key(found)) == held)
+
+    def _undo(self, connection: sqlite3.Connection, size: int) -> tuple[int, int, int]:
+        """Forget the last records: they were seen before they were durable, and the log has others in their place."""
+        connection.execute("BEGIN IMMEDIATE")
+        size = keep = connection.execute("SELECT size FROM state").fetchone()[0]
+        while keep > 0 and not self._is_there(connection, keep - 1):
+            keep -= 1
+            if size - keep > _MOST_UNDONE:
+                raise StaleIndexError("the log has other records than it knows")
+        _log.warning("%s forgets %d records that the log does not hold any more", self.path, size - keep)
+        connection.execute("DELETE FROM record WHERE seq >= ?", (keep,))
+        connection.execute("DELETE FROM concern WHERE seq >= ?", (keep,))
+        sql = "SELECT ?, segment, byte + length + 1 FROM record WHERE seq = ?"
+        state: tuple[int, int, int] = connection.execute(sql, (keep, keep - 1)).fetchone() or (0, 0, 0)
+        connection.execute("UPDATE state SET size = ?, segment = ?, byte = ?", state)
+        connection.execute("COMMIT")
+        return state
+
+    def _leaf(self, seq: int, segment: int, offset: int, length: int) -> bytes:
+        line = self._log.read(segment, offset, length + 1)
+        if not _is_line(line, seq, length):
+            raise StaleIndexError(f"record {seq} is not where it says")
+        return line[:-1]
+
+
+def _is_line(line: bytes, seq: int, length: int) -> bool:
+    return len(line) == length + 1 and line.endswith(b"\n") and line.startswith(b'{"seq":%d,' % seq)
+
+
+def _merged(
+    connection: sqlite3.Connection, plan: Plan, low: int, high: int, *, descending: bool, limit: int
+) -> list[tuple[int, int, int, int]]:
+    """Read as far as is needed into each run, and return the first rows of all in order."""
+    runs = plan.lead.runs if plan.lead else (Run("record", Clause("1")),)
+    direction = "DESC" if descending else "ASC"
+    cursors = []
+    for run in runs:
+        where, parameters = _where(run, plan, low, high)
+        sql = (
+            f"SELECT record.seq, record.segment, record.byte, record.length FROM {run.source} "  # noqa: S608
+            f"WHERE {where} ORDER BY {run.order} {direction} LIMIT ?"
+        )
+        cursors.append(connection.execute(sql, (*parameters, limit)))
+    merged = heapq.merge(*cursors, key=lambda row: row[0], reverse=descending)
+    rows = list(islice(merged, limit))
+    for cursor in cursors:
+        cursor.close()
+    return rows
+
+
+def _counted(connection: sqlite3.Connection, plan: Plan, column: str) -> dict[str | None, int]:
+    numbers: Counter[int | None] = Counter()
+    for run in plan.lead.runs if plan.lead else (Run("record", Clause("1")),):
+        where, parameters = _where(run, plan, plan.low, plan.high)
+        join, grouped = "", f"record.{column}"
+        if column == "subject":
+            join, grouped = " LEFT JOIN concern AS about ON about.seq = record.seq", "about.subject"
+        sql = f"SELECT {grouped}, count(*) FROM {run.source}{join} WHERE {where} GROUP BY 1"  # noqa: S608
+        for number, count in connection.execute(sql, parameters):
+            numbers[number] += count
+    with closing(connection.cursor()) as cursor:
+        return {_term(cursor, number): count for number, count in numbers.items()}
+
+
+def _where(run: Run, plan: Plan, low: int, high: int) -> tuple[str, tuple[Any, ...]]:
+    bounds = Clause(f"{run.order} >= ? AND {run.order} < ?", (low, high))
+    clauses = (run.clause, bounds, *plan.checks)
+    return " AND ".join(clause.sql for clause in clauses), tuple(p for clause in clauses for p in clause.parameters)
+
+
+def _term(cursor: sqlite3.Cursor, number: int | None) -> str | None:
+    if number is None:
+        return None
+    text: str = cursor.execute("SELECT text FROM term WHERE id = ?", (number,)).fetchone()[0]
+    return text
+
+
+def _holders(connection: sqlite3.Connection, keys: Collection[bytes | str]) -> list[tuple[Any, ...]]:
+    marks = ", ".join("?" * len(keys))
+    columns = "seq, segment, byte, length, id, duplicate_of"
+    sql = (
+        f"SELECT {columns} FROM record WHERE id IN ({marks}) "  # noqa: S608
+        f"UNION SELECT {columns} FROM record WHERE duplicate_of IN ({marks}) ORDER BY seq"
+    )
+    return connection.execute(sql, (*keys, *keys)).fetchall()

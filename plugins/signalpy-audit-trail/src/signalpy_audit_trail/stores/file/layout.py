@@ -1,0 +1,181 @@
+"""How a trail lies in a folder, and the little file that says that it is one.
+
+::
+
+    trail.json                    format version and origin, made once
+    00000000000000000000.jsonl    segments, each named by the position of its first leaf, so that names sort
+    lock, lock.next               who may append (see `signalpy_audit_trail.stores.file.lock`)
+    writers/                      one locked marker for each writer that has the trail open
+    index.sqlite3                 derived; may be deleted
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import unquote
+
+import msgspec
+
+from signalpy_audit_trail.private import open_private, sync_folder
+from signalpy_audit_trail.store import StoreDamaged, StoreForeign, StoreFormat, StoreMissing, UnknownStore
+
+FORMAT = 1
+SUFFIX = ".jsonl"
+_SEGMENT = re.compile(r"\d{20}\.jsonl", re.ASCII)
+_BORN = frozenset({"lock", "lock.next", "writers", "trail.json.new"})
+"""What may be there before the trail is: a creation that was cut short leaves no more than this."""
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``trail.json`` holds."""
+
+    format: int
+    origin: str
+    created: str
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """The places inside of a trail's folder."""
+
+    root: Path
+
+    @property
+    def metadata(self) -> Path:
+        """Format version and origin."""
+        return self.root / "trail.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the writer whose turn it is."""
+        return self.root / "lock"
+
+    @property
+    def next_lock(self) -> Path:
+        """Held by the writer that is next."""
+        return self.root / "lock.next"
+
+    @property
+    def writers(self) -> Path:
+        """Markers of writers."""
+        return self.root / "writers"
+
+    @property
+    def index(self) -> Path:
+        """The derived index."""
+        return self.root / "index.sqlite3"
+
+    def segment(self, first: int) -> Path:
+        """Return the place of the segment whose first leaf is at position ``first``."""
+        return self.root / segment_name(first)
+
+
+def segment_name(first: int) -> str:
+    """Return the file name of the segment that begins at position ``first``."""
+    return f"{first:020d}{SUFFIX}"
+
+
+def locate(location: str) -> Path:
+    """Return the path that ``///absolute`` or ``relative`` means, the part of a URL after ``file:``."""
+    if location.startswith("//") and not location.startswith("///"):
+        raise UnknownStore(f"file:{location}: expected file:///absolute or file:relative", url=f"file:{location}")
+    path = unquote(location[2:] if location.startswith("///") else location)
+    if not path or "\0" in path:
+        raise UnknownStore("file: expected a path, as in file:///var/lib/trail or file:trail", url=f"file:{location}")
+    return Path(path)
+
+
+def list_segments(layout: Layout) -> list[int]:
+    """Return the first positions of all segments, ascending.
+
+    :raises StoreForeign: a ``*.jsonl`` that is no segment.
+    :raises StoreDamaged: the first segment is missing.
+    """
+    names = sorted(name for name in os.listdir(layout.root) if name.endswith(SUFFIX))  # noqa: PTH208 (names are enough)
+    for name in names:
+        if not _SEGMENT.fullmatch(name):
+            path = layout.root / name
+            message = f"{path}: expected only segments such as {segment_name(0)} among *{SUFFIX}; move this file away"
+            raise StoreForeign(message, path=path)
+    firsts = [int(name.removesuffix(SUFFIX)) for name in names]
+    if firsts and firsts[0] != 0:
+        path = layout.segment(0)
+        message = f"{path} is missing: the first segment here is {names[0]}; restore the older ones from a copy"
+        raise StoreDamaged(message, path=path, seq=0)
+    return firsts
+
+
+def read_metadata(layout: Layout) -> Metadata:
+    """Return what the trail says of itself; changes nothing.
+
+    :raises StoreMissing: nothing is here yet.
+    :raises StoreForeign: something else is here.
+    :raises StoreFormat: the trail is of a later version.
+    :raises StoreDamaged: ``trail.json`` is missing or unreadable beside segments.
+    """
+    path = layout.metadata
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        _explain_absence(layout)
+    except NotADirectoryError:
+        raise StoreForeign(f"{layout.root}: expected the folder of a trail, found a file", path=layout.root) from None
+    except OSError as error:
+        message = f"{path}: cannot be read: {error.strerror}; give this user the right to read the trail"
+        raise StoreDamaged(message, path=path, code=error.errno) from error
+    try:
+        found = msgspec.json.decode(content, type=dict[str, object])
+        version = msgspec.convert(found.get("format"), type=int)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        raise _unreadable(path) from None
+    if version != FORMAT:
+        message = (
+            f"{path}: expected format {FORMAT}, found {version}; use a version of signalpy-audit-trail that knows it"
+        )
+        raise StoreFormat(message, path=path, found=version, known=FORMAT)
+    try:
+        return msgspec.convert(found, type=Metadata)
+    except msgspec.ValidationError:
+        raise _unreadable(path) from None
+
+
+def _unreadable(path: Path) -> StoreDamaged:
+    message = f"{path}: expected format and origin of a trail as JSON, found something else; restore it from a copy"
+    return StoreDamaged(message, path=path)
+
+
+def _explain_absence(layout: Layout) -> NoReturn:
+    try:
+        names = set(os.listdir(layout.root))  # noqa: PTH208
+    except FileNotFoundError:
+        raise StoreMissing(f"{layout.root}: there is no trail", path=layout.root) from None
+    except OSError as error:
+        raise StoreForeign(f"{layout.root}: cannot be read: {error.strerror}", path=layout.root) from error
+    if any(_SEGMENT.fullmatch(name) for name in names):
+        message = f"{layout.metadata} is missing beside segments of a trail; restore it from a copy"
+        raise StoreDamaged(message, path=layout.metadata)
+    if names - _BORN:
+        message = f"{layout.root}: expected a trail or an empty folder, found {min(names - _BORN)!r}; give another path"
+        raise StoreForeign(message, path=layout.root)
+    raise StoreMissing(f"{layout.root}: there is no trail (the folder is empty)", path=layout.root)
+
+
+def create_metadata(layout: Layout) -> Metadata:
+    """Write ``trail.json`` of a new trail, durably and in one step; to be called by the one who holds the lock."""
+    created = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    metadata = Metadata(format=FORMAT, origin=f"signalpy.audit/{secrets.token_hex(16)}", created=created)
+    beside = layout.root / "trail.json.new"
+    descriptor = open_private(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        os.write(descriptor, msgspec.json.encode(metadata) + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    beside.rename(layout.metadata)
+    sync_folder(layout.root)
+    sync_folder(layout.root.absolute().parent)
+    return metadata

@@ -1,0 +1,137 @@
+"""Reading a trail in a folder, while others write it or when it may not be written."""
+
+from __future__ import annotations
+
+import bisect
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from signalpy_audit_trail.index import Index
+from signalpy_audit_trail.query import Filters
+from signalpy_audit_trail.store import StoreDamaged
+from signalpy_audit_trail.stores.file import segments
+from signalpy_audit_trail.stores.file.layout import Layout, list_segments, read_metadata
+from signalpy_audit_trail.stores.file.segments import Placed, Position
+
+_MOST_OPEN = 16
+
+
+class FileLog:
+    """The leaves of a trail in a folder, by position and by place. Safe for use from several threads."""
+
+    def __init__(self, layout: Layout, origin: str) -> None:
+        self._layout = layout
+        self.origin = origin
+        self._mutex = threading.Lock()
+        self._open: OrderedDict[int, int] = OrderedDict()
+
+    def size(self) -> int:
+        """Return the number of whole leaves that are there now."""
+        return segments.size_of(self._layout)
+
+    def placed(self, seq: int, segment: int, offset: int, stop: int) -> Iterator[Placed]:
+        """Yield the leaves from a place to before number ``stop``."""
+        return segments.leaves_from(self._layout, Position(seq, segment, offset), stop)
+
+    def leaves(self, start: int, stop: int | None) -> Iterator[tuple[int, bytes]]:
+        """Yield positions and leaves."""
+        end = self.size() if stop is None else min(stop, self.size())
+        if start < end:
+            for placed in segments.leaves_from(self._layout, segments.find(self._layout, max(0, start)), end):
+                yield placed.seq, placed.leaf
+
+    def segment_of(self, seq: int) -> int:
+        """Return the segment that holds a position."""
+        firsts = list_segments(self._layout)
+        at = bisect.bisect_right(firsts, seq)
+        return firsts[at - 1] if at else -1
+
+    def read(self, segment: int, offset: int, length: int) -> bytes:
+        """Return what is at a place, fewer bytes or none where that is not there."""
+        with self._mutex:
+            try:
+                return segments.read_at(self._descriptor(segment), offset, length)
+            except StoreDamaged:
+                return b""
+
+    def close(self) -> None:
+        """Close the segments that were read; harmless when done twice."""
+        with self._mutex:
+            while self._open:
+                os.close(self._open.popitem()[1])
+
+    def _descriptor(self, segment: int) -> int:
+        found = self._open.get(segment)
+        if found is not None:
+            if os.fstat(found).st_nlink:
+                self._open.move_to_end(segment)
+                return found
+            os.close(self._open.pop(segment))
+        self._open[segment] = segments.open_for_reading(self._layout.segment(segment))
+        if len(self._open) > _MOST_OPEN:
+            os.close(self._open.popitem(last=False)[1])
+        return self._open[segment]
+
+
+class FileReader:
+    """`signalpy_audit_trail.store.StoreReader` of a trail in a folder.
+
+    :param index: where to keep the derived index, if not in the trail.
+    """
+
+    def __init__(self, root: Path, *, index: Path | None = None) -> None:
+        layout = Layout(root)
+        metadata = read_metadata(layout)
+        list_segments(layout)
+        self._log = FileLog(layout, metadata.origin)
+        self.url = f"file:{root}" if not root.is_absolute() else f"file://{root}"
+        self.origin = metadata.origin
+        if index is None and not may_write(root):
+            index = cache_path(metadata.origin)
+            with suppress(OSError):
+                index.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._index = Index(self._log, index)
+        else:
+            self._index = Index(self._log, index or layout.index, chosen=index is not None)
+
+    def size(self) -> int:
+        """Return the number of whole leaves that are there now."""
+        return self._log.size()
+
+    def leaves(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield positions and leaves."""
+        return self._log.leaves(start, stop)
+
+    def search(self, filters: Filters, *, head: int, after: int | None, descending: bool, limit: int) -> list[bytes]:
+        """Return the leaves that pass."""
+        return self._index.search(filters, head=head, after=after, descending=descending, limit=limit)
+
+    def count(self, filters: Filters, by: str, *, head: int) -> Mapping[str | None, int]:
+        """Count the leaves that pass."""
+        return self._index.count(filters, by, head=head)
+
+    def reindex(self) -> int:
+        """Throw the index away and derive it anew; return how many records it knows."""
+        head = self._log.size()
+        self._index.rebuild(head)
+        return head
+
+    def close(self) -> None:
+        """Close everything; harmless when done twice."""
+        self._index.close()
+        self._log.close()
+
+
+def may_write(root: Path) -> bool:
+    """Tell whether this process may append to the trail in a folder, as far as can be told without trying."""
+    return os.access(root, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def cache_path(origin: str) -> Path:
+    """Return where the index of a trail that may not be written is kept: under the user's cache folder, by origin."""
+    folder = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(folder).expanduser() / "signalpy" / f"{origin.rpartition('/')[2]}.sqlite3"

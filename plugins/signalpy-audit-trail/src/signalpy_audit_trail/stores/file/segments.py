@@ -1,0 +1,202 @@
+"""Reading segments: whole lines, in bounded memory, without a lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from signalpy_audit_trail.store import StoreDamaged
+from signalpy_audit_trail.stores.file.layout import Layout, list_segments
+
+_CHUNK = 1 << 20
+_BACK = 1 << 16
+_decode = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+class Position(NamedTuple):
+    """A place between two leaves: of the next leaf its number, its segment's first number, and its byte."""
+
+    seq: int
+    segment: int
+    offset: int
+
+
+class Placed(NamedTuple):
+    """A leaf and where it lies."""
+
+    seq: int
+    segment: int
+    offset: int
+    leaf: bytes
+
+
+def is_leaf(line: bytes, seq: int) -> bool:
+    """Tell whether a line is a JSON object that begins with this ``seq``; what follows a torn write is not."""
+    if not line.startswith(b'{"seq":%d,' % seq):
+        return False
+    try:
+        _decode(line)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def whole_lines(descriptor: int, offset: int, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """Yield offset and bytes of each line that ends in a newline, from ``offset`` on, without its newline."""
+    pieces: list[bytes] = []
+    start = position = offset
+    while stop is None or position < stop:
+        chunk = os.pread(descriptor, _CHUNK if stop is None else min(_CHUNK, stop - position), position)
+        if not chunk:
+            return
+        position += len(chunk)
+        if b"\n" not in chunk:
+            pieces.append(chunk)
+            continue
+        lines = b"".join((*pieces, chunk)).split(b"\n")
+        pieces = [lines.pop()]
+        for line in lines:
+            yield start, line
+            start += len(line) + 1
+
+
+def last_line(descriptor: int, end: int) -> tuple[int, bytes] | None:
+    """Return offset and bytes of the last line before ``end`` that ends in a newline, or `None` where there is none."""
+    stop = _last_newline(descriptor, end)
+    if stop < 0:
+        return None
+    start = _last_newline(descriptor, stop) + 1
+    return start, _exactly(descriptor, start, stop - start)
+
+
+def _last_newline(descriptor: int, end: int) -> int:
+    while end > 0:
+        start = max(0, end - _BACK)
+        found = _exactly(descriptor, start, end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found
+        end = start
+    return -1
+
+
+def _exactly(descriptor: int, offset: int, length: int) -> bytes:
+    pieces = []
+    while length > 0:
+        piece = os.pread(descriptor, length, offset)
+        if not piece:
+            break
+        pieces.append(piece)
+        offset += len(piece)
+        length -= len(piece)
+    return b"".join(pieces)
+
+
+def read_at(descriptor: int, offset: int, length: int) -> bytes:
+    """Return ``length`` bytes, fewer only where the file ends."""
+    return _exactly(descriptor, offset, length)
+
+
+def size_of(layout: Layout) -> int:
+    """Return how many whole leaves there are, from the last segment alone.
+
+    Lines at the very end that are no leaves, as a crash may leave them, do not count.
+
+    :raises StoreForeign, StoreDamaged: what is there is not a row of segments.
+    """
+    firsts = list_segments(layout)
+    if not firsts:
+        return 0
+    path = layout.segment(firsts[-1])
+    with open_segment(path) as descriptor:
+        end = os.fstat(descriptor).st_size
+        while (found := last_line(descriptor, end)) is not None:
+            offset, line = found
+            seq = _claimed(line)
+            if seq is not None and seq >= firsts[-1] and is_leaf(line, seq):
+                return seq + 1
+            end = offset
+    return firsts[-1]
+
+
+def _claimed(line: bytes) -> int | None:
+    digits = line[7:27].partition(b",")[0]
+    return int(digits) if line.startswith(b'{"seq":') and digits.isdigit() else None
+
+
+def leaves_from(layout: Layout, start: Position, stop: int) -> Iterator[Placed]:
+    """Yield the leaves from ``start`` to before number ``stop``, over all segments.
+
+    :raises StoreDamaged: a leaf is not at its place. ``seq`` tells which.
+    """
+    firsts = [first for first in list_segments(layout) if first >= start.segment]
+    seq, offset = start.seq, start.offset
+    for first, following in zip(firsts, [*firsts[1:], stop], strict=True):
+        if seq >= stop:
+            return
+        path = layout.segment(first)
+        if first not in (start.segment, seq):
+            raise _missing(path, seq)
+        with open_segment(path) as descriptor:
+            for at, line in whole_lines(descriptor, offset):
+                if seq >= stop:
+                    return
+                if not line.startswith(b'{"seq":%d,' % seq):
+                    raise _misplaced(path, seq)
+                yield Placed(seq, first, at, line)
+                seq += 1
+        offset = 0
+        if seq < min(following, stop):
+            raise _missing(path, seq)
+    if seq < stop:
+        raise _missing(layout.root, seq)
+
+
+def find(layout: Layout, seq: int) -> Position:
+    """Return the place of the leaf number ``seq``, or of the end of the log if that is its size."""
+    firsts = [first for first in list_segments(layout) if first <= seq]
+    if not firsts:
+        return Position(0, 0, 0)
+    first, offset = firsts[-1], 0
+    if seq > first:
+        with open_segment(layout.segment(first)) as descriptor:
+            for count, (at, line) in enumerate(whole_lines(descriptor, 0), start=first + 1):
+                if count == seq:
+                    return Position(seq, first, at + len(line) + 1)
+        raise _missing(layout.segment(first), seq)
+    return Position(seq, first, offset)
+
+
+def open_for_reading(path: Path) -> int:
+    """Return a descriptor of a segment.
+
+    :raises StoreDamaged: the segment is not there or cannot be read.
+    """
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        message = f"{path}: cannot be read: {error.strerror}; restore it from a copy, or give this user the right"
+        raise StoreDamaged(message, path=path, code=error.errno) from error
+
+
+@contextmanager
+def open_segment(path: Path) -> Iterator[int]:
+    """Lend a descriptor of a segment; see `open_for_reading`."""
+    descriptor = open_for_reading(path)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _missing(path: Path, seq: int) -> StoreDamaged:
+    return StoreDamaged(f"{path}: record {seq} is missing; restore the segment from a copy", path=path, seq=seq)
+
+
+def _misplaced(path: Path, seq: int) -> StoreDamaged:
+    message = f"{path}: expected record {seq}, found something else at its place; restore the segment from a copy"
+    return StoreDamaged(message, path=path, seq=seq)

@@ -1,0 +1,239 @@
+"""A trail in a folder, open for writing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from signalpy_audit_trail.index import Index
+from signalpy_audit_trail.private import make_folder
+from signalpy_audit_trail.store import StoreClosed, StoreError, StoreForked, StoreMissing, WriteFailed
+from signalpy_audit_trail.stores.file.layout import Layout, Metadata, create_metadata, read_metadata
+from signalpy_audit_trail.stores.file.lock import Leftover, Markers, TurnLock
+from signalpy_audit_trail.stores.file.log import SegmentLog
+from signalpy_audit_trail.stores.file.reading import FileLog, FileReader
+
+_log = logging.getLogger("signalpy.audit_trail.file")
+SEGMENT_BYTES = 64 << 20
+SEGMENT_AGE = 24 * 3600.0
+_IDLE = 0.25
+"""Seconds that the index waits after an append, so that it does its work in large steps."""
+_AFTER_FAILURE = 30.0
+
+
+class FileStore:
+    """`signalpy_audit_trail.store.Store` of a trail in a folder, which is made if nothing is there.
+
+    :param guest: a short visit, which leaves no marker and does not index in the background.
+    :param segment_bytes: size at which a segment is sealed.
+    :param segment_age: seconds after which a segment is sealed by the next record.
+    :param wait: seconds after which the wait for another writer's turn is given up.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        guest: bool = False,
+        segment_bytes: int = SEGMENT_BYTES,
+        segment_age: float = SEGMENT_AGE,
+        wait: float = 5.0,
+    ) -> None:
+        self._root = root
+        self._layout = Layout(root)
+        self.url = f"file:{root}" if not root.is_absolute() else f"file://{root}"
+        self._process = os.getpid()
+        self._closed = False
+        self._markers: Markers | None = None
+        self._worker: _Indexer | None = None
+        known = _metadata(self._layout)
+        try:
+            if known is None:
+                make_folder(root)
+            self._lock = TurnLock(self._layout, wait=wait)
+        except OSError as error:
+            raise _unwritable(root, error) from error
+        self._segments = SegmentLog(self._layout, self._lock, segment_bytes=segment_bytes, segment_age=segment_age)
+        try:
+            self._enter(guest=guest)
+        except BaseException as error:
+            self._let_go()
+            if isinstance(error, OSError) and not isinstance(error, StoreError):
+                raise _unwritable(root, error) from error
+            raise
+        self._reading = FileLog(self._layout, self.origin)
+        self._index = Index(self._reading, self._layout.index)
+        if not guest:
+            self._worker = _Indexer(Index(FileLog(self._layout, self.origin), self._layout.index))
+        _open_stores.add(self)
+
+    def __repr__(self) -> str:
+        return f"<FileStore({self.url!r}, size={self.size})>"
+
+    @property
+    def size(self) -> int:
+        """Leaves known to this writer."""
+        return self._segments.tail.seq
+
+    @property
+    def unclean(self) -> Sequence[Leftover]:
+        """Writers that had stopped without closing when this one opened."""
+        return self._markers.leftovers if self._markers is not None else []
+
+    def settle_unclean(self) -> None:
+        """Forget `unclean`."""
+        if self._markers is not None:
+            self._markers.settle()
+
+    def prepare(self, ids: Sequence[str]) -> None:
+        """Index what is there, so that little is left to do while the turn is held."""
+        if ids:
+            self._index.catch_up(self._reading.size())
+
+    @contextmanager
+    def turn(self) -> Iterator[FileTurn]:
+        """Wait for the turn of this writer and hold it."""
+        if self._process != os.getpid():
+            message = f"{self.url} was opened by process {self._process}; a forked process must open it anew"
+            raise StoreForked(message, url=self.url, process=self._process)
+        if self._closed:
+            raise StoreClosed(f"{self.url} is closed; open it anew", url=self.url)
+        self._segments.begin()
+        before = self.size
+        try:
+            yield FileTurn(self._segments, self._index)
+        finally:
+            self._segments.end()
+            if self._worker is not None and self.size > before:
+                self._worker.nudge(self.size)
+
+    def reader(self) -> FileReader:
+        """Return a reader of this trail."""
+        return FileReader(self._root)
+
+    def close(self) -> None:
+        """Let go of everything; harmless when done twice."""
+        if self._closed or self._process != os.getpid():
+            return
+        self._closed = True
+        _open_stores.discard(self)
+        if self._worker is not None:
+            self._worker.close()
+        self._index.close()
+        self._reading.close()
+        self._let_go()
+
+    def _enter(self, *, guest: bool) -> None:
+        self._lock.acquire()
+        metadata = _metadata(self._layout) or create_metadata(self._layout)
+        self.origin = metadata.origin
+        self._segments.recover()
+        if not guest:
+            self._markers = Markers(self._layout)
+        self._lock.release()
+
+    def _let_go(self) -> None:
+        if self._markers is not None:
+            self._markers.close()
+        self._segments.close()
+        self._lock.close()
+
+    def leave_parent(self) -> None:
+        """In a child of the process that opened it: close the files, or their locks would outlive the parent."""
+        self._closed = True
+        if self._markers is not None:
+            self._markers.abandon()
+        self._segments.close()
+        self._lock.close()
+
+
+class FileTurn:
+    """`signalpy_audit_trail.store.Turn` of a trail in a folder."""
+
+    def __init__(self, segments: SegmentLog, index: Index) -> None:
+        self._segments = segments
+        self._index = index
+
+    @property
+    def size(self) -> int:
+        """Position of the next leaf."""
+        return self._segments.tail.seq
+
+    def held(self, ids: Iterable[str]) -> Mapping[str, Sequence[tuple[int, bytes]]]:
+        """Return the leaves that hold ids."""
+        return self._index.held(ids, head=self.size)
+
+    def append(self, leaves: Sequence[bytes]) -> None:
+        """Append leaves; they are durable when this returns."""
+        self._segments.append(leaves)
+
+
+class _Indexer:
+    """Brings the index up to the log in the background, so that a query finds little left to do."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._head = 0
+        self._pending = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def nudge(self, head: int) -> None:
+        """Tell that there are leaves below ``head``."""
+        self._head = head
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="audit-trail-index", daemon=True)
+            self._thread.start()
+        if not self._pending.is_set():
+            self._pending.set()
+
+    def close(self) -> None:
+        """Stop after the step in hand."""
+        self._stopping.set()
+        self._pending.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._index.close()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._pending.wait()
+            if self._stopping.wait(_IDLE):
+                return
+            self._pending.clear()
+            try:
+                while not self._stopping.is_set() and self._index.advance(self._head):
+                    pass
+            except (StoreError, OSError, sqlite3.Error) as error:
+                _log.warning("the index is not brought up to the log: %s; a query will do it", error)
+                self._stopping.wait(_AFTER_FAILURE)
+
+
+def _metadata(layout: Layout) -> Metadata | None:
+    try:
+        return read_metadata(layout)
+    except StoreMissing:
+        return None
+
+
+def _unwritable(root: Path, error: OSError) -> WriteFailed:
+    message = f"{root}: the trail cannot be opened for writing: {error.strerror or error}"
+    return WriteFailed(message, path=root, code=error.errno)
+
+
+_open_stores: weakref.WeakSet[FileStore] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for store in list(_open_stores):
+        with suppress(OSError):
+            store.leave_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)
