@@ -1,0 +1,276 @@
+"""Group commit: records are handed to one thread, and the next batch is what arrived while the last one was synced."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from signalpy.errors import AuditUnavailable
+from signalpy_audit_trail.commit import commit
+from signalpy_audit_trail.draft import Draft, GapFactory, Receipt
+from signalpy_audit_trail.outage import Outage, way_out
+from signalpy_audit_trail.store import Store, StoreClosed, StoreForked
+
+_log = logging.getLogger("signalpy.audit_trail.writer")
+CAPACITY = 100_000
+CAPACITY_BYTES = 256 << 20
+RETRY = 1.0
+_BATCH_RECORDS = 4096
+_BATCH_BYTES = 8 << 20
+
+
+class Pending(asyncio.Future[Receipt]):
+    """What waits for a receipt. It cannot be cancelled: whoever awaits it is cancelled once the record is durable."""
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Refuse: a record that was handed over belongs to the log."""
+        return False
+
+
+class _Entry(NamedTuple):
+    draft: Draft
+    pending: Pending | None
+
+
+class LogWriter:
+    """Makes records durable, in the order in which they are handed over.
+
+    `submit` and `append` are for the threads of event loops; the writing is done by a thread of its own.
+
+    :param store: open for writing; the writer is its only user from then on, and does not close it.
+    :param capacity: records that may wait. Beyond it `append` waits, and fails while the log cannot be written.
+    :param capacity_bytes: the same in bytes.
+    :param gap: makes the record of a time in which the log could not be written.
+    :param retry: seconds between attempts to write again.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        gap: GapFactory,
+        capacity: int = CAPACITY,
+        capacity_bytes: int = CAPACITY_BYTES,
+        retry: float = RETRY,
+    ) -> None:
+        self._store = store
+        self._gap = gap
+        self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
+        self._bytes_in = 0  # counted by those that submit
+        self._bytes_out = 0  # counted by the thread
+        self._retry = retry
+        self._process = os.getpid()
+        self._queue: deque[_Entry] = deque()
+        self._wake = threading.Event()
+        self._asleep = False
+        self._closing = threading.Event()
+        self._rooms: deque[asyncio.Future[None]] = deque()
+        self._outage: Outage | None = None
+        self._thread = threading.Thread(target=self._run, name="audit-trail-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last attempt to write succeeded. While it is false, what is handed over waits to be written."""
+        return self._outage is None
+
+    async def append(self, draft: Draft, *, refuse_when_failed: bool = False) -> Receipt:
+        """Hand over a record and return when it is durable.
+
+        Cancelling the caller takes effect once the record is durable (or has failed), and never withdraws it.
+
+        :param refuse_when_failed: fail at once, and keep nothing, while the log cannot be written.
+        :raises AuditUnavailable: it is not durable. Unless it was refused, the log keeps it and writes it later.
+        """
+        cancelled: asyncio.CancelledError | None = None
+        while cancelled is None and self._full() and self._outage is None and not self._closing.is_set():
+            room = asyncio.get_running_loop().create_future()
+            self._rooms.append(room)
+            if not self._full():  # the batch that would have made room was told before this was asked for
+                break
+            try:
+                await room
+            except asyncio.CancelledError as error:
+                cancelled = error
+        try:
+            return await self.submit(draft, refuse_when_failed=refuse_when_failed)
+        finally:
+            if cancelled is not None:
+                raise cancelled
+
+    def submit(self, draft: Draft, *, refuse_when_failed: bool = False) -> Pending:
+        """Hand over a record, without waiting for room, and return what gives its receipt when it is durable.
+
+        To be called on the thread of the running loop.
+
+        :raises AuditUnavailable: refused; the log does not keep it. ``lost`` is set if that was for want of room.
+        """
+        self._check()
+        outage = self._outage
+        if outage is not None and (refuse_when_failed or self._full()):
+            lost = not refuse_when_failed
+            if lost:
+                outage.lost += 1
+            raise self._refusal(outage, lost=lost)
+        pending = Pending()
+        self._bytes_in += len(draft.body)
+        self._queue.append(_Entry(draft, pending))
+        if self._asleep:
+            self._wake.set()
+        return pending
+
+    def status(self) -> dict[str, Any]:
+        """Return ``healthy``, ``size``, ``queued`` and more; in an outage also ``since``, ``cause`` and ``way_out``."""
+        found: dict[str, Any] = {"healthy": self.healthy, "store": self._store.url, "size": self._store.size}
+        found |= {"queued": len(self._queue), "queued_bytes": self._queued_bytes(), "capacity": self._capacity}
+        outage = self._outage
+        if outage is not None:
+            found |= {
+                "since": outage.since.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                "cause": outage.cause,
+                "late": outage.late,
+                "lost": outage.lost,
+                "way_out": way_out(outage.error, self._retry),
+            }
+        return found
+
+    async def close(self) -> None:
+        """Write what waits, and end the thread. In an outage one more attempt is made; what it leaves is lost."""
+        self._closing.set()
+        await asyncio.to_thread(self.close_sync)
+
+    def close_sync(self) -> None:
+        """Do what `close` does, from code without an event loop."""
+        self._closing.set()
+        self._wake.set()
+        if self._process == os.getpid():
+            self._thread.join()
+
+    def _queued_bytes(self) -> int:
+        return self._bytes_in - self._bytes_out
+
+    def _full(self) -> bool:
+        return len(self._queue) >= self._capacity or self._queued_bytes() >= self._capacity_bytes
+
+    def _check(self) -> None:
+        if self._process != os.getpid():
+            error: Exception = StoreForked(
+                f"{self._store.url} was opened by process {self._process}; a forked process must open it anew"
+            )
+        elif self._closing.is_set():
+            error = StoreClosed(f"{self._store.url}: the writer is closed; nothing is recorded any more")
+        else:
+            return
+        raise AuditUnavailable(str(error), cause=str(error)) from error
+
+    def _refusal(self, outage: Outage, *, lost: bool) -> AuditUnavailable:
+        why = f"{len(self._queue)} records wait already" if lost else "nothing was recorded"
+        message = f"the audit log cannot be written since {outage.since:%Y-%m-%dT%H:%M:%SZ}: {outage.cause}; {why}"
+        return AuditUnavailable(message, cause=outage.cause, lost=lost)
+
+    def _run(self) -> None:
+        while True:
+            self._sleep()
+            batch = self._take()
+            if batch or self._outage is not None:
+                self._write(batch)
+            if self._closing.is_set() and (not self._queue or self._outage is not None):
+                self._give_up()
+                return
+
+    def _sleep(self) -> None:
+        """Wait for records; after a failure, wait for the next attempt, however many come meanwhile."""
+        if self._outage is not None:
+            self._closing.wait(self._retry)
+            return
+        self._asleep = True
+        if not self._queue and not self._closing.is_set():
+            self._wake.wait()
+        self._asleep = False
+        self._wake.clear()
+
+    def _take(self) -> list[_Entry]:
+        batch: list[_Entry] = []
+        size = 0
+        while self._queue and len(batch) < _BATCH_RECORDS and size < _BATCH_BYTES:
+            entry = self._queue.popleft()
+            size += len(entry.draft.body)
+            batch.append(entry)
+        self._bytes_out += size
+        return batch
+
+    def _write(self, batch: Sequence[_Entry]) -> None:
+        drafts = [entry.draft for entry in batch]
+        try:
+            if self._outage is not None:
+                outage = self._outage
+                count = outage.late + outage.lost
+                drafts.append(self._gap(outage.since, datetime.now(UTC), outage.began_with, count, lost=outage.lost))
+            receipts = commit(self._store, drafts)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the records stay and their callers are told)
+            self._fail(batch, error)
+            return
+        if self._outage is not None:
+            _log.warning("%s: the log is written again", self._store.url)
+            self._outage = None
+        self._tell([(entry.pending, receipt) for entry, receipt in zip(batch, receipts, strict=False)])
+
+    def _fail(self, batch: Sequence[_Entry], error: Exception) -> None:
+        """Keep the records, in their order, for the next attempt; tell those that wait for them."""
+        if self._outage is None:
+            self._outage = Outage(error)
+            _log.error("the audit log cannot be written: %s; %s", error, way_out(error, self._retry))
+        outage = self._outage
+        outage.error = error
+        waiting = [entry.pending for entry in batch if entry.pending is not None]
+        outage.late += len(waiting)
+        self._bytes_out -= sum(len(entry.draft.body) for entry in batch)
+        self._queue.extendleft(_Entry(entry.draft, None) for entry in reversed(batch))
+        told = [(pending, outage.told(error)) for pending in waiting]
+        self._tell(told)
+
+    def _tell(self, answers: Sequence[tuple[Pending | None, Receipt | AuditUnavailable]]) -> None:
+        """Answer all of a batch with one call into each loop, and let in those that wait for room."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Pending, Receipt | AuditUnavailable]]] = {}
+        for pending, result in answers:
+            if pending is not None:
+                by_loop.setdefault(pending.get_loop(), []).append((pending, result))
+        rooms: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+        while self._rooms:
+            room = self._rooms.popleft()
+            rooms.setdefault(room.get_loop(), []).append(room)
+        for loop in {*by_loop, *rooms}:
+            try:
+                loop.call_soon_threadsafe(_resolve, by_loop.get(loop, ()), rooms.get(loop, ()))
+            except RuntimeError:  # the loop is closed: nobody waits any more, and the records are what they are
+                _log.debug("a loop was closed before its records were acknowledged")
+
+    def _give_up(self) -> None:
+        """After the last attempt: tell what is lost, so that it is at least in the application's own log."""
+        left, self._queue = list(self._queue), deque()
+        error = AuditUnavailable(f"{self._store.url}: the writer was closed before the record could be written")
+        self._tell([(entry.pending, error) for entry in left])
+        if left:
+            _log.critical(
+                "%s: closed with %d records that could not be written; they are lost", self._store.url, len(left)
+            )
+
+
+def _resolve(
+    answers: Sequence[tuple[Pending, Receipt | AuditUnavailable]], rooms: Sequence[asyncio.Future[None]]
+) -> None:
+    for pending, result in answers:
+        if isinstance(result, Receipt):
+            pending.set_result(result)
+        else:
+            pending.set_exception(result)
+    for room in rooms:
+        if not room.done():
+            room.set_result(None)
