@@ -1,7 +1,9 @@
 """Events and changes belong together: refused events, lost records, cancelled callers, and what a crash left."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from signalpy_accounts.money import Currency
 from signalpy_accounts.sqlite_ledger import SqliteLedger
 
 START = {"alice": 1000.0, "bob": 500.0, "charlie": 250.0}
+TOLD = {"from": "alice", "to": "bob", "amount": 150.0}
 Around = Callable[[Publication, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
@@ -209,6 +212,59 @@ async def test_a_cancelled_caller_leaves_the_transfer_whole(kernel: Kernel) -> N
             assert [] == again.get("witness").heard
 
 
+@pytest.fixture
+def contended(tmp_path: Path) -> Iterator[tuple[Kernel, sqlite3.Connection]]:
+    """A kernel whose ledger waits only shortly, and another process's connection to the file."""
+    database = tmp_path / "bank.db"
+    kernel = Kernel(config={"accounts": {"database": str(database), "busy_timeout": 0.05}})
+    kernel.discover([AccountService, Witness])
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        yield kernel, other
+
+
+async def test_a_told_event_that_cannot_be_forgotten_is_told_again(
+    contended: tuple[Kernel, sqlite3.Connection], caplog: pytest.LogCaptureFixture
+) -> None:
+    """If the file is held just after an event was published, the transfer is done, and the next start repeats it."""
+    kernel, other = contended
+
+    async def hold(event: Publication, proceed: Any) -> None:
+        await proceed()
+        other.execute("BEGIN IMMEDIATE")
+
+    async with kernel:
+        kernel.hooks.register(AroundEvents(hold))
+        assert {"ok": True, "balances": {"alice": 850.0, "bob": 650.0}} == await pay(kernel)
+        (event,) = kernel.get("witness").heard
+        assert f"{event.id} was published and may be again" in caplog.text
+        other.execute("ROLLBACK")
+    again = kernel_on(Path(kernel.configuration.get("accounts.database")))
+    async with again:
+        (repeat,) = await again.get("witness").waited_for(1)
+    assert (event.id, event.data, event.occurred_at) == (repeat.id, repeat.data, repeat.occurred_at)
+
+
+async def test_a_refused_event_whose_change_cannot_be_undone_is_told_later(
+    contended: tuple[Kernel, sqlite3.Connection],
+) -> None:
+    """If the file is held just when a transfer would be taken back, it stands, and its event follows."""
+    kernel, other = contended
+
+    async def hold_and_refuse(event: Publication, proceed: Any) -> None:
+        other.execute("BEGIN IMMEDIATE")
+        kernel.hooks.unregister(hook)
+        raise Refused("not today")
+
+    async with kernel:
+        kernel.hooks.register(hook := AroundEvents(hold_and_refuse))
+        with pytest.raises(OutcomeUnrecorded, match="will be"):
+            await pay(kernel)
+        other.execute("ROLLBACK")
+        (event,) = await kernel.get("witness").waited_for(1)
+        assert TOLD == event.data
+        assert 850.0 == (await balances(kernel))["alice"]
+
+
 async def leave(database: Path, *changes: Change) -> list[Announcement]:
     """What a process leaves that dies between commit and publication."""
     opening = {name: Decimal(str(amount)) for name, amount in START.items()}
@@ -255,6 +311,24 @@ async def test_refused_leftovers_wait_in_order(tmp_path: Path, monkeypatch: pyte
         assert [] == kernel.get("witness").heard
         kernel.set_policy("accounts", {"publish_deny": None})
         assert [each.id for each in left] == [event.id for event in await kernel.get("witness").waited_for(3)]
+
+
+async def test_a_leftover_without_a_record_is_not_repeated(tmp_path: Path) -> None:
+    """A leftover that was delivered but not recorded is done, as any other event is."""
+
+    async def lose(event: Publication, proceed: Any) -> None:
+        await proceed()
+        raise OutcomeUnrecorded("the disk is full")
+
+    database = tmp_path / "bank.db"
+    left = await leave(database, Transfer("alice", "bob", Decimal(1)), Transfer("alice", "bob", Decimal(2)))
+    kernel = kernel_on(database)
+    kernel.hooks.register(Recording(lose))
+    async with kernel:
+        assert [each.id for each in left] == [event.id for event in await kernel.get("witness").waited_for(2)]
+    async with kernel_on(database) as again:
+        await pay(again)
+        assert [TOLD] == [event.data for event in again.get("witness").heard]
 
 
 async def test_leftovers_are_told_by_a_component_that_joins_later(

@@ -191,6 +191,30 @@ async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         await opened(tmp_path / "nowhere" / "bank.db")
 
 
+async def test_a_name_that_leaves_no_room_for_a_lock_is_refused(tmp_path: Path) -> None:
+    """A file beside which no lock can be made is refused, and can be opened elsewhere afterwards."""
+    with pytest.raises(LedgerError, match="no lock can be made beside it"):
+        await opened(tmp_path / f"{'x' * 230}.db")
+    (tmp_path / f"{'x' * 230}.db").rename(tmp_path / "bank.db")
+    await (await opened(tmp_path / "bank.db")).close()
+
+
+async def test_opening_waits_for_those_who_use_the_file_in_another_form(database: Path) -> None:
+    """A reader that keeps the file from becoming a write-ahead log is waited for, and not for ever."""
+    await (await opened(database)).close()
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM account").fetchall()
+        with pytest.raises(LedgerBusy):
+            await opened(database, busy_timeout=0.05)
+        opening = asyncio.create_task(opened(database))
+        await asyncio.sleep(0.05)
+        assert not opening.done()
+        other.execute("COMMIT")
+        await (await opening).close()
+
+
 async def test_the_file_itself_refuses_a_negative_balance(database: Path) -> None:
     """Also who writes past this package cannot make a balance negative."""
     await (await opened(database)).close()

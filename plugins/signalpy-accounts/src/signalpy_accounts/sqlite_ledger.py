@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from signalpy_accounts.announcement import Announcement
 from signalpy_accounts.book import Account, Accounts, Change, is_name
 from signalpy_accounts.database import Database
-from signalpy_accounts.errors import Rejected
+from signalpy_accounts.errors import LedgerError, Rejected
 from signalpy_accounts.money import Currency
 from signalpy_accounts.owners import Owner
 
@@ -48,9 +48,10 @@ class SqliteLedger:
             database = Database(path, currency, initial, busy_timeout=busy_timeout)
             try:
                 return cls(database, Owner(path), currency, thread)
-            except BaseException:
+            except OSError as error:
                 database.close()
-                raise
+                told = f"{path} cannot be used: no lock can be made beside it: {error.strerror}"
+                raise LedgerError(told, database=path) from error
 
         try:
             return await asyncio.get_running_loop().run_in_executor(thread, begin)
