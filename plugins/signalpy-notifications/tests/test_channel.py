@@ -3,11 +3,16 @@
 import logging
 import subprocess
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
 from email.message import EmailMessage
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from apprise import NotificationManager
+from apprise.decorators import notify
 
 from signalpy import ConfigError
 from signalpy_notifications.channel import Channel
@@ -85,6 +90,34 @@ def test_the_log_of_others_is_left_alone(refusing: str, caplog: pytest.LogCaptur
         channel.send(NOTICE)
     logging.getLogger("apprise").warning("from the application")
     assert ["from the application"] == [record.getMessage() for record in caplog.records]
+
+
+@pytest.fixture
+def breaking() -> Iterator[str]:
+    """The URL of a service that breaks, and writes to Apprise's log from two threads."""
+
+    @notify(on="breaking", name="Breaking")
+    def broken(body: str, title: str, *args: Any, **kwargs: Any) -> bool:
+        log = logging.getLogger("apprise")
+        other = threading.Thread(target=log.warning, args=("from another thread",))
+        other.start()
+        other.join()
+        log.warning("cannot reach hunter2-s3cret")
+        return False
+
+    yield "breaking://hunter2-s3cret"
+    NotificationManager().remove("breaking")
+
+
+def test_only_what_belongs_to_a_delivery_is_kept_back(
+    breaking: str, secret: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While a message is sent, what other threads log still appears, and what this one warns of is told masked."""
+    channel = Channel(1, breaking)
+    with pytest.raises(DeliveryFailed, match=r"channel 1 \(breaking\): .*cannot reach \*\*\*"):
+        channel.send(NOTICE)
+    assert ["from another thread"] == [record.getMessage() for record in caplog.records]
+    assert secret not in caplog.text
 
 
 def test_apprise_is_imported_only_for_a_channel() -> None:

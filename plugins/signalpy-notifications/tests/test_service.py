@@ -125,6 +125,19 @@ async def test_send_tells_what_failed(refusing: str, mailbox: SimpleNamespace) -
         assert [] == kernel.get("notifications").sent
 
 
+async def test_a_failure_that_may_not_be_published_is_still_logged(
+    refusing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A policy that keeps notification.failed back leaves the line in the log, and the next notification is tried."""
+    kernel = kernel_with(refusing)
+    kernel.set_policy("notifications", {"publish_deny": ["*"]})
+    async with kernel:
+        for _ in range(2):
+            assert "error" in await send(kernel)
+    assert 2 == caplog.text.count("was not delivered: channel 1 (mailto)")
+    assert 2 == caplog.text.count("notification.failed was not published")
+
+
 async def test_a_server_that_hangs_is_told_at_its_timeout(hanging: str) -> None:
     """A delivery without an answer is published as failed when its time is up."""
     async with kernel_with(hanging, timeout=0.3) as kernel:
