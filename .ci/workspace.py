@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -12,12 +13,18 @@ class Distribution:
     """One member: its folder and its `[project]` table."""
 
     folder: Path
-    project: dict[str, object]
+    project: dict[str, Any]
 
     @property
     def name(self) -> str:
         """The name on the package index."""
         return str(self.project["name"])
+
+    @property
+    def requirements(self) -> list[str]:
+        """What it depends on, its extras included."""
+        extras = self.project.get("optional-dependencies", {})
+        return [*self.project["dependencies"], *(each for extra in extras.values() for each in extra)]
 
     @property
     def package(self) -> Path:

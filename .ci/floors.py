@@ -1,0 +1,41 @@
+"""Puts what the distributions depend on at the oldest versions that they allow, into this environment."""
+
+import subprocess
+import sys
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+from workspace import distributions
+
+
+def floors() -> list[str]:
+    """`name==version` for each third-party dependency; the newest floor where distributions differ.
+
+    :raises SystemExit: a dependency has no floor.
+    """
+    members = distributions()
+    ours = {member.name for member in members}
+    found: dict[str, str] = {}
+    for member in members:
+        for text in member.requirements:
+            requirement = Requirement(text)
+            if requirement.name in ours:
+                continue
+            lowest = [each.version for each in requirement.specifier if each.operator == ">="]
+            if not lowest:
+                sys.exit(f"{member.name}: expected a lowest version, as in 'name>=1.2', found {text!r}")
+            found[requirement.name] = max(lowest[0], found.get(requirement.name, "0"), key=Version)
+    return [f"{name}=={version}" for name, version in sorted(found.items())]
+
+
+def main() -> None:
+    """Install them, and ask pip whether that is consistent."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    wanted = floors()
+    print(*wanted, flush=True)
+    subprocess.run([*pip, "install", "-q", *wanted], check=True)
+    subprocess.run([*pip, "check"], check=True)
+
+
+if __name__ == "__main__":
+    main()
