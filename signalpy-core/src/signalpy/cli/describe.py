@@ -103,8 +103,11 @@ def _schema(model: Any) -> dict[str, Any] | None:
 
 def _lines(told: dict[str, Any], indent: str = "") -> Iterator[str]:
     for key, value in told.items():
-        if key in ("params", "settings"):
-            yield f"{indent}{key}: {_schema_text(value, indent)}"
+        if key == "params":
+            yield f"{indent}{key}: {_schema_text(value)}"
+        elif key == "settings":
+            yield f"{indent}{key}:"
+            yield from (f"{indent}  - {_setting(name, field)}" for name, field in value.get("properties", {}).items())
         elif isinstance(value, dict):
             yield f"{indent}{key}:"
             yield from _lines(value, f"{indent}  ")
@@ -133,9 +136,14 @@ def _word(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value) or "-"
 
 
-def _schema_text(schema: dict[str, Any] | None, indent: str) -> str:
+def _setting(name: str, field: dict[str, Any]) -> str:
+    default = json.dumps(field["default"], ensure_ascii=False, default=str) if "default" in field else "(required)"
+    return f"{name} = {default}{_after(field.get('description', ''))}"
+
+
+def _schema_text(schema: dict[str, Any] | None) -> str:
     if schema is None:
         return "none"
     if not schema:
         return "any object"
-    return json.dumps(schema, indent=2, ensure_ascii=False, default=str).replace("\n", f"\n{indent}")
+    return json.dumps(schema, indent=2, ensure_ascii=False, default=str)

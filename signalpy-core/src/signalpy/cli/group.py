@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from signalpy.cli.failure import INTERRUPTED, Failure, in_one_line, told
 from signalpy.cli.options import Options, globals_first
 from signalpy.configuration import PluginSettings
+from signalpy.discovery.compatibility import CORE
 from signalpy.discovery.decision import Discovery, decide
 from signalpy.discovery.installed import read
 from signalpy.errors import SignalPyError
@@ -57,6 +58,10 @@ class Root(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, with the nearest name where there is no such command."""
         name = args[0]
+        if not _own(ctx):
+            raise Failure(
+                f"{CORE} has no metadata on this path, so its commands cannot be found. Run: pip install {CORE}"
+            )
         if not name.startswith("-") and name not in _own(ctx) and name not in _every(ctx):
             refusal = _refusal(ctx, name)
             ctx.fail(

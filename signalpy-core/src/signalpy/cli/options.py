@@ -68,7 +68,10 @@ def _keep(context: click.Context, option: click.Parameter, value: Any) -> None:
 
 
 def globals_first(arguments: Sequence[str]) -> list[str]:
-    """``arguments`` with the options of every command moved to the front; what follows ``--`` stays where it is."""
+    """``arguments`` with the options of every command moved to the front; what follows ``--`` stays where it is.
+
+    :raises click.UsageError: if ``-c`` is the last word.
+    """
     first: list[str] = []
     rest: list[str] = []
     left = list(arguments)
@@ -77,8 +80,9 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
         if word == "--":
             return [*first, *rest, word, *left]
         if word in ("-c", "--config"):
-            first += [word, *left[:1]]
-            del left[:1]
+            if not left:
+                raise click.UsageError(f"Option {word!r} requires an argument.")
+            first += [word, left.pop(0)]
         elif (
             word == "--debug" or word.startswith("--config=") or (word.startswith("-c") and word[2:3] not in ("", "-"))
         ):

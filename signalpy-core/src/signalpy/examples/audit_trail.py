@@ -35,8 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--log-level", default=os.environ.get("SIGNALPY_LOG_LEVEL"), metavar="LEVEL", help="e.g. INFO")
     level = parser.parse_args(arguments).log_level
-    if level:
-        to_stderr(level.upper())
+    to_stderr((level or "WARNING").upper(), tracebacks=bool(level))
     with tempfile.TemporaryDirectory(prefix="signalpy-") as folder:
         try:
             configuration = configured(Path(folder))

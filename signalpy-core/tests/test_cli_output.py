@@ -1,0 +1,111 @@
+"""What commands print: JSON that always is JSON, and the notations of the graph."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct
+from pydantic import BaseModel
+
+from signalpy import component, requires, subscribe
+from signalpy.cli.drawing import dot, graph_of, mermaid
+from signalpy.cli.output import plain_of, print_columns, print_json
+from signalpy.definition import spec_of
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Model(BaseModel):
+    at: datetime
+
+
+class Record(Struct):
+    amount: Decimal
+
+
+@dataclass
+class Point:
+    x: float
+
+
+MIDDAY = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+class TestPlain:
+    @pytest.mark.parametrize(
+        ("value", "plain"),
+        [
+            (Decimal("1.50"), "1.50"),
+            (MIDDAY, "2026-01-31T12:00:00Z"),
+            (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+            (Colour.RED, "red"),
+            (Model(at=MIDDAY), {"at": "2026-01-31T12:00:00Z"}),
+            (Record(amount=Decimal(1)), {"amount": "1"}),
+            (Point(float("inf")), {"x": "inf"}),
+            ((1, {2}), [1, [2]]),
+            ({1: b"ab"}, {"1": "YWI="}),
+            (float("nan"), "nan"),
+            (object(), {"$type": "builtins.object"}),
+            ([print], [{"$type": "builtins.builtin_function_or_method"}]),
+        ],
+    )
+    def test_kinds(self, value: Any, plain: Any) -> None:
+        """Each kind of value has its form; what has none is named by its type."""
+        assert plain == plain_of(value)
+
+    @given(
+        st.recursive(
+            st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.decimals()),
+            lambda inner: st.one_of(st.lists(inner), st.tuples(inner), st.dictionaries(st.text(), inner)),
+        )
+    )
+    def test_it_is_always_json(self, value: Any) -> None:
+        """Whatever a handler returns can be printed."""
+        json.dumps(plain_of(value), allow_nan=False)
+
+    def test_a_lone_surrogate_is_escaped(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Text that no encoding takes is escaped; any other is printed as it is."""
+        print_json(["ä", "\ud800"])
+        assert '["\\u00e4", "\\ud800"]\n' == capsys.readouterr().out
+        print_json(["ä"])
+        assert '["ä"]\n' == capsys.readouterr().out
+
+
+def test_columns_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
+    """Columns are as wide as their widest cell, the last one as long as it likes."""
+    print_columns(("A", "B", "C"), [("long name", "1", "x" * 200), ("n", "", "")])
+    assert ["A          B  C", f"long name  1  {'x' * 200}", "n"] == capsys.readouterr().out.splitlines()
+
+
+class TestGraph:
+    @pytest.fixture
+    def drawn(self) -> Any:
+        @component("one", depends=["gone>=2"])
+        @requires(store="IStore", mail="signalpy.Configuration")
+        class One:
+            @subscribe('odd"<b>*')
+            def hear(self, event_type, data): ...
+
+        return graph_of([spec_of(One)])
+
+    def test_what_is_missing_is_a_node(self, drawn: Any) -> None:
+        """What nobody has is there, marked as missing; the kernel's own contracts are not."""
+        kinds = {node["label"]: node["kind"] for node in drawn.nodes}
+        assert {"one": "component", "gone": "missing", "IStore": "missing", 'odd"<b>*': "event"} == kinds
+        assert {"from": "one", "to": "gone", "kind": "depends", "label": ">=2"} in drawn.edges
+
+    def test_no_name_breaks_the_notation(self, drawn: Any) -> None:
+        """Quotes and brackets in a pattern are escaped in both notations."""
+        assert '(["odd#quot;#lt;b#gt;*"])' in mermaid(drawn)
+        assert '"event:odd\\"<b>*" [label="odd\\"<b>*", shape=oval];' in dot(drawn)
