@@ -36,6 +36,19 @@ def open_private(path: Path, flags: int) -> int:
     return descriptor
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Put a file in place in one step and durably: written and synced beside it, then renamed."""
+    beside = path.with_name(f"{path.name}.new")
+    descriptor = open_private(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    beside.replace(path)
+    sync_folder(path.parent)
+
+
 def sync_folder(path: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

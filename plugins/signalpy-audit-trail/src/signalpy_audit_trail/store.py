@@ -136,6 +136,18 @@ class Store(Protocol):
         :raises WriteFailed: the medium is still not fit for writing after a failed turn.
         """
 
+    def head(self) -> tuple[int, bytes]:
+        """Return size and root hash (RFC 6962) of the tree over leaves that are durable, the tree itself made durable.
+
+        Takes a turn; raises as `turn` does. MAY be behind `size` where the tree could not be written.
+        """
+
+    def keep_checkpoint(self, note: str) -> bool:
+        """Keep a signed checkpoint of this trail durably, unless one of more records is kept; tell whether it was.
+
+        Takes a turn; raises as `turn` does.
+        """
+
     def reader(self) -> StoreReader:
         """Return a reader of the same trail, for any thread. It is closed by its user."""
 
@@ -162,6 +174,20 @@ class StoreReader(Protocol):
 
         :raises StoreDamaged: a leaf is missing or is not at its place.
         """
+
+    def tree_size(self) -> int:
+        """Return how many leaves the kept tree covers. MAY be behind `size`, MUST NOT be ahead of it."""
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the node of the kept tree (RFC 6962) that stands over the leaves from ``index << level`` on, 32 bytes.
+
+        MUST come from what was stored when the leaves were appended, and not from the leaves anew.
+
+        :raises StoreDamaged: it is not there.
+        """
+
+    def checkpoint(self) -> str | None:
+        """Return the last signed checkpoint that `Store.keep_checkpoint` was given, if there is one."""
 
     def search(self, filters: Filters, *, head: int, after: int | None, descending: bool, limit: int) -> list[bytes]:
         """Return up to ``limit`` leaves below ``head`` that pass, by position, those beyond ``after`` only.

@@ -7,7 +7,7 @@ import binascii
 from dataclasses import dataclass
 
 from signalpy_audit_trail.merkle.hashing import HASH_SIZE
-from signalpy_audit_trail.signing.note import NoteError
+from signalpy_audit_trail.signing.note import Note, NoteError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +41,11 @@ class Checkpoint:
         if len(decoded) != HASH_SIZE:
             raise NoteError("no checkpoint: the root hash is no SHA-256 in base64")
         return cls(origin, int(size), decoded)
+
+
+def signed_size(note: str) -> int:
+    """How many records a signed checkpoint is of; its signatures are not looked at.
+
+    :raises NoteError: if it is no checkpoint.
+    """
+    return Checkpoint.parse(Note.parse(note).text).size

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from pathlib import Path
 from typing import Final
 
+from signalpy_audit_trail.private import replace_file
 from signalpy_audit_trail.signing.note import NoteError, Signer, Verifier, name_is_good
 
 PRIVATE: Final = "signing.key"
@@ -84,20 +84,7 @@ class Keys:
             raise KeyFileError(str(error), path) from None
 
     def _write(self, name: str, text: str) -> None:
-        """Puts a file in place in one step: written and synced beside, then renamed."""
-        beside = self.folder / f"{name}.new"
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(handle, text.encode())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        beside.replace(self.folder / name)
-        handle = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        replace_file(self.folder / name, text.encode())
 
 
 def _encoded(signer: Signer) -> str:

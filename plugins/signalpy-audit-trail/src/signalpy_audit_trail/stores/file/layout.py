@@ -6,6 +6,8 @@
     00000000000000000000.jsonl    segments, each named by the position of its first leaf, so that names sort
     lock, lock.next               who may append (see `signalpy_audit_trail.stores.file.lock`)
     writers/                      one locked marker for each writer that has the trail open
+    tree/                         the Merkle tree, derived, one file a level (see the module ``tree``)
+    checkpoint                    the last head that was signed
     index.sqlite3                 derived; may be deleted
 """
 
@@ -21,7 +23,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from signalpy_audit_trail.private import open_private, sync_folder
+from signalpy_audit_trail.private import replace_file, sync_folder
 from signalpy_audit_trail.store import StoreDamaged, StoreForeign, StoreFormat, StoreMissing, UnknownStore
 
 FORMAT = 1
@@ -63,6 +65,16 @@ class Layout(msgspec.Struct, frozen=True):
     def writers(self) -> Path:
         """Markers of writers."""
         return self.root / "writers"
+
+    @property
+    def tree(self) -> Path:
+        """The Merkle tree."""
+        return self.root / "tree"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last signed head."""
+        return self.root / "checkpoint"
 
     @property
     def index(self) -> Path:
@@ -168,14 +180,6 @@ def create_metadata(layout: Layout) -> Metadata:
     """Write ``trail.json`` of a new trail, durably and in one step; to be called by the one who holds the lock."""
     created = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     metadata = Metadata(format=FORMAT, origin=f"signalpy.audit/{secrets.token_hex(16)}", created=created)
-    beside = layout.root / "trail.json.new"
-    descriptor = open_private(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    try:
-        os.write(descriptor, msgspec.json.encode(metadata) + b"\n")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    beside.rename(layout.metadata)
-    sync_folder(layout.root)
+    replace_file(layout.metadata, msgspec.json.encode(metadata) + b"\n")
     sync_folder(layout.root.absolute().parent)
     return metadata

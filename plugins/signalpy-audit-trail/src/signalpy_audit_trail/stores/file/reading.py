@@ -12,10 +12,12 @@ from pathlib import Path
 
 from signalpy_audit_trail.index import Index
 from signalpy_audit_trail.query import Filters
+from signalpy_audit_trail.signing import signed_size
 from signalpy_audit_trail.store import StoreDamaged
 from signalpy_audit_trail.stores.file import segments
 from signalpy_audit_trail.stores.file.layout import Layout, list_segments, read_metadata
 from signalpy_audit_trail.stores.file.segments import Placed, Position
+from signalpy_audit_trail.stores.file.tree import TreeReader
 
 _MOST_OPEN = 16
 
@@ -84,9 +86,10 @@ class FileReader:
     """
 
     def __init__(self, root: Path, *, index: Path | None = None) -> None:
-        layout = Layout(root)
+        layout = self._layout = Layout(root)
         metadata = read_metadata(layout)
         list_segments(layout)
+        self._tree = TreeReader(layout.tree)
         self._log = FileLog(layout, metadata.origin)
         self.url = f"file:{root}" if not root.is_absolute() else f"file://{root}"
         self.origin = metadata.origin
@@ -101,6 +104,18 @@ class FileReader:
     def size(self) -> int:
         """Return the number of whole leaves that are there now."""
         return self._log.size()
+
+    def tree_size(self) -> int:
+        """Return how many leaves the kept tree covers; it may be behind."""
+        return self._tree.size()
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return a complete node of the kept tree."""
+        return self._tree.node(level, index)
+
+    def checkpoint(self) -> str | None:
+        """Return the last signed head that is kept here, if there is one."""
+        return read_checkpoint(self._layout)
 
     def leaves(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield positions and leaves."""
@@ -123,7 +138,26 @@ class FileReader:
     def close(self) -> None:
         """Close everything; harmless when done twice."""
         self._index.close()
+        self._tree.close()
         self._log.close()
+
+
+def read_checkpoint(layout: Layout) -> str | None:
+    """Return the signed head that is kept in a trail.
+
+    :raises StoreDamaged: what is there is none.
+    """
+    path = layout.checkpoint
+    try:
+        note = path.read_text(encoding="utf-8")
+        signed_size(note)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StoreDamaged(
+            f"{path}: expected a signed checkpoint: {error}; restore it from a copy", path=path
+        ) from error
+    return note
 
 
 def may_write(root: Path) -> bool:

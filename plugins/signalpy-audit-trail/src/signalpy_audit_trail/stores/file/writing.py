@@ -7,17 +7,19 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from signalpy_audit_trail.index import Index
-from signalpy_audit_trail.private import make_folder
-from signalpy_audit_trail.store import StoreClosed, StoreError, StoreForked, StoreMissing, WriteFailed
+from signalpy_audit_trail.private import make_folder, replace_file
+from signalpy_audit_trail.signing import signed_size
+from signalpy_audit_trail.store import LogRolledBack, StoreClosed, StoreError, StoreForked, StoreMissing, WriteFailed
 from signalpy_audit_trail.stores.file.layout import Layout, Metadata, create_metadata, read_metadata
 from signalpy_audit_trail.stores.file.lock import Leftover, Markers, TurnLock
 from signalpy_audit_trail.stores.file.log import SegmentLog
-from signalpy_audit_trail.stores.file.reading import FileLog, FileReader
+from signalpy_audit_trail.stores.file.reading import FileLog, FileReader, read_checkpoint
+from signalpy_audit_trail.stores.file.tree import TreeWriter
 
 _log = logging.getLogger("signalpy.audit_trail.file")
 SEGMENT_BYTES = 64 << 20
@@ -52,6 +54,8 @@ class FileStore:
         self._closed = False
         self._markers: Markers | None = None
         self._worker: _Indexer | None = None
+        self._tree = TreeWriter(self._layout.tree)
+        self._reading = FileLog(self._layout, "")
         known = _metadata(self._layout)
         try:
             if known is None:
@@ -67,7 +71,6 @@ class FileStore:
             if isinstance(error, OSError) and not isinstance(error, StoreError):
                 raise _unwritable(root, error) from error
             raise
-        self._reading = FileLog(self._layout, self.origin)
         self._index = Index(self._reading, self._layout.index)
         if not guest:
             self._worker = _Indexer(Index(FileLog(self._layout, self.origin), self._layout.index))
@@ -107,11 +110,29 @@ class FileStore:
         self._segments.begin()
         before = self.size
         try:
-            yield FileTurn(self._segments, self._index)
+            self._grow_tree(lambda: self._tree.catch_up(self._reading.leaves, before))
+            yield FileTurn(self, self._segments, self._index)
         finally:
             self._segments.end()
             if self._worker is not None and self.size > before:
                 self._worker.nudge(self.size)
+
+    def head(self) -> tuple[int, bytes]:
+        """Return size and root of a tree that is durable; takes a turn."""
+        with self.turn():
+            size, root = self._tree.head()
+            self._tree.sync()
+        return size, root
+
+    def keep_checkpoint(self, note: str) -> bool:
+        """Keep a signed head, if it is of more records than the one that is kept; takes a turn."""
+        size = signed_size(note)
+        with self.turn():
+            kept = read_checkpoint(self._layout)
+            if kept is not None and signed_size(kept) > size:
+                return False
+            replace_file(self._layout.checkpoint, note.encode())
+        return True
 
     def reader(self) -> FileReader:
         """Return a reader of this trail."""
@@ -132,16 +153,42 @@ class FileStore:
     def _enter(self, *, guest: bool) -> None:
         self._lock.acquire()
         metadata = _metadata(self._layout) or create_metadata(self._layout)
-        self.origin = metadata.origin
+        self.origin = self._reading.origin = metadata.origin
         self._segments.recover()
         if not guest:
             self._markers = Markers(self._layout)
+        self._open_tree()
         self._lock.release()
+
+    def _open_tree(self) -> None:
+        """Bring the tree up to the log. After an unclean stop only what a checkpoint has synced of it is believed."""
+        kept = read_checkpoint(self._layout)
+        signed = signed_size(kept) if kept is not None else 0
+        if signed > self.size:
+            message = (
+                f"{self._root}: expected at least {signed} records, as its checkpoint says, found {self.size};"
+                " restore the trail, or begin another"
+            )
+            raise LogRolledBack(message, path=self._root, expected=signed, found=self.size)
+        self._tree.open(self._reading.leaves, self.size, trusted=signed if self.unclean else None)
+
+    def appended(self, leaves: Sequence[bytes]) -> None:
+        """Add leaves that have become durable to the tree, if it has all that were before them."""
+        if self._tree.size() == self.size - len(leaves):
+            self._grow_tree(lambda: self._tree.append(leaves))
+
+    def _grow_tree(self, grow: Callable[[], None]) -> None:
+        """If the tree cannot be written, the log is whole all the same, and a later turn catches the tree up."""
+        try:
+            grow()
+        except OSError as error:
+            _log.warning("%s: the tree is behind the log: %s; it is caught up later", self._root, error)
 
     def _let_go(self) -> None:
         if self._markers is not None:
             self._markers.close()
         self._segments.close()
+        self._tree.close()
         self._lock.close()
 
     def leave_parent(self) -> None:
@@ -150,13 +197,15 @@ class FileStore:
         if self._markers is not None:
             self._markers.abandon()
         self._segments.close()
+        self._tree.close()
         self._lock.close()
 
 
 class FileTurn:
     """`signalpy_audit_trail.store.Turn` of a trail in a folder."""
 
-    def __init__(self, segments: SegmentLog, index: Index) -> None:
+    def __init__(self, store: FileStore, segments: SegmentLog, index: Index) -> None:
+        self._store = store
         self._segments = segments
         self._index = index
 
@@ -172,6 +221,7 @@ class FileTurn:
     def append(self, leaves: Sequence[bytes]) -> None:
         """Append leaves; they are durable when this returns."""
         self._segments.append(leaves)
+        self._store.appended(leaves)
 
 
 class _Indexer:
