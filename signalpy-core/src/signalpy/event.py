@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from signalpy.errors import DefinitionError
+from signalpy import refusal
+from signalpy.errors import DefinitionError, InvalidParams
 
 
 class Event(BaseModel):
@@ -60,6 +61,17 @@ class Event(BaseModel):
     def of(cls, data: Any) -> Event:
         """An instance from a published payload.
 
-        :raises ValueError: if the payload does not fit; the values are not in the message.
+        :raises InvalidParams: if the payload does not fit; no value is in it.
         """
-        return data if isinstance(data, cls) else cls.model_validate(dict(data) if isinstance(data, Mapping) else data)
+        if isinstance(data, cls):
+            return data
+        try:
+            return cls.model_validate(dict(data) if isinstance(data, Mapping) else data)
+        except ValidationError as error:
+            found = refusal.problems(error)
+        # Raised outside of the handler: in a traceback the pydantic error would show the values.
+        raise InvalidParams(
+            f"{cls.event_type}: the payload does not fit {cls.__name__}: {refusal.told(found)}",
+            target=cls.event_type,
+            problems=found,
+        )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
+from signalpy import refusal
 from signalpy.errors import InvalidParams
 
 Validate: TypeAlias = Callable[[Any], Any]
@@ -80,7 +81,7 @@ def _model(target: str, model: Any) -> Validate:
         try:
             return check({} if params is None else params, extra=extra)
         except ValidationError as error:
-            problem = _problems(error)
+            problem = refusal.problems(error)
         raise invalid(target, problem)
 
     return validate
@@ -93,39 +94,9 @@ def _no_fields() -> Any:
     return create_model("NoParams")
 
 
-@lru_cache(maxsize=1)
-def _core_types() -> frozenset[str]:
-    from typing import get_args
-
-    from pydantic_core.core_schema import ErrorType
-
-    own_words = {"value_error", "assertion_error", "union_tag_invalid"}
-    return frozenset(get_args(ErrorType)) - own_words
-
-
-def _problems(error: Any) -> list[dict[str, Any]]:
-    """The problems of a pydantic error.
-
-    Words that a model's own validator chose may hold the value, so they are left out.
-    """
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    known = _core_types()
-    return [
-        {
-            "loc": tuple(item["loc"]),
-            "msg": item["msg"] if item["type"] in known else "is refused by the model",
-            "type": item["type"],
-        }
-        for item in found
-    ]
-
-
 def invalid(target: str, problems: list[dict[str, Any]]) -> InvalidParams:
     """The error for these problems: one line, no value in it."""
-    told = "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'parameters'}: {item['msg']}" for item in problems
-    )
-    return InvalidParams(f"{target}: parameters do not fit: {told}", target=target, problems=problems)
+    return InvalidParams(f"{target}: parameters do not fit: {refusal.told(problems)}", target=target, problems=problems)
 
 
 def _no_mapping(target: str, params: Any) -> InvalidParams:

@@ -7,16 +7,13 @@ A pydantic validator's own words may hold the value that they refuse. They are l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core.core_schema import ErrorType
 
+from signalpy import refusal
 from signalpy.errors import ConfigError
 from signalpy.matching import did_you_mean
-
-SAFE: Final = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error", "union_tag_invalid"}
-"""Kinds of problem whose message pydantic makes itself, without the value."""
 
 
 def problems(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str]]:
@@ -33,8 +30,8 @@ def _words(item: Any, model: type[BaseModel]) -> str:
         return f"unknown key.{hint}"
     if item["type"] == "missing":
         return "is required and not set"
-    if item["type"] in SAFE:
-        message: str = item["msg"]
+    message = refusal.words(item)
+    if message is not None:
         return message[:1].lower() + message[1:]
     own = item.get("ctx", {}).get("error")
     return str(own) if isinstance(own, ConfigError) else "the component does not accept this value"
