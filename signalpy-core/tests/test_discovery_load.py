@@ -74,7 +74,7 @@ def test_each_failure_has_its_reason(importable: Site, source: str, words: str) 
         installed(importable, source).load()
     assert str(caught.value).startswith(words)
     assert "\n" not in str(caught.value)
-    assert ("broken", "signalpy-broken") == (caught.value.component, caught.value.distribution)  # type: ignore[attr-defined]
+    assert ("broken", "signalpy-broken") == (caught.value.entry, caught.value.distribution)  # type: ignore[attr-defined]
     assert isinstance(caught.value, SignalPyError)
     assert isinstance(caught.value, ImportError)
 
@@ -94,5 +94,5 @@ def test_ctrl_c_is_not_a_failure_of_the_plugin(importable: Site) -> None:
 
 def test_a_malformed_reference_fails_too() -> None:
     """A candidate that was made by hand with a bad reference says so."""
-    with pytest.raises(LoadError, match='expected "module:Class"'):
+    with pytest.raises(LoadError, match='expected "module:object"'):
         Candidate("x", "signalpy-x", "1", "nowhere").load()

@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from importlib_metadata import EntryPoint
-from packaging.utils import canonicalize_name
 
-from signalpy.cli.failure import INTERRUPTED, Failure, in_one_line, told
+from signalpy.cli.failure import COULD_NOT, INTERRUPTED, Failure, in_one_line, told
 from signalpy.cli.options import Options, globals_first
 from signalpy.configuration import PluginSettings
+from signalpy.discovery import Discovery, Entry, LoadError
 from signalpy.discovery.compatibility import CORE
-from signalpy.discovery.decision import Discovery, decide
-from signalpy.discovery.installed import read
+from signalpy.discovery.decision import decide
+from signalpy.discovery.installed import Reading, read
 from signalpy.errors import SignalPyError
 from signalpy.matching import did_you_mean
 
@@ -39,18 +38,15 @@ class Root(click.Group):
             return None
         try:
             command = entry.load()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
+        except LoadError as error:
             cause = error if ctx.ensure_object(Options).debug else None
             raise Failure(
-                f"the command {cmd_name!r} of {_owner(entry)} is broken: {told(error)}", cause=cause
+                f"the command {cmd_name!r} of {entry.distribution} is broken: {error}", cause=cause
             ) from error
         if not isinstance(command, click.Command):
             found = type(command).__name__
-            raise Failure(
-                f"the command {cmd_name!r} of {_owner(entry)} is broken: expected a click command, found {found}"
-            )
+            problem = f"expected a click command, found {found}"
+            raise Failure(f"the command {cmd_name!r} of {entry.distribution} is broken: {problem}")
         return command
 
     def resolve_command(
@@ -82,12 +78,21 @@ class Root(click.Group):
             click.echo(f"signalpy: {' '.join(str(error).split())}; commands of plugins are left out", err=True)
             return
         if others:
+            said = {item.name: item.summary for item in _reading(ctx).installed}
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, _said(entry)) for name, entry in sorted(others.items())])
+                formatter.write_dl(
+                    [
+                        (name, f"{said[entry.distribution]} ({entry.distribution})".strip())
+                        for name, entry in sorted(others.items())
+                    ]
+                )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does it, with the options of every command accepted anywhere."""
         with _one_line(ctx):
+            if not args:
+                click.echo(ctx.get_help(), err=True)
+                ctx.exit(COULD_NOT)
             return super().parse_args(ctx, globals_first(args))
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -116,12 +121,12 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
         raise Failure(f"{told(error)}{advice}", cause=error if ctx.ensure_object(Options).debug else None) from error
 
 
-def _own(ctx: click.Context) -> dict[str, EntryPoint]:
+def _own(ctx: click.Context) -> dict[str, Entry]:
     """The core's own commands; the configuration has no say in them."""
     return _decided(ctx, "own", lambda: PluginSettings(allow=()))[1]
 
 
-def _every(ctx: click.Context) -> dict[str, EntryPoint]:
+def _every(ctx: click.Context) -> dict[str, Entry]:
     """All commands that the configuration lets in.
 
     :raises ConfigError: if it cannot be read.
@@ -135,24 +140,20 @@ def _refusal(ctx: click.Context, name: str) -> str:
     return discovery.refusal(COMMANDS, name)
 
 
+def _reading(ctx: click.Context) -> Reading:
+    """What is installed, read once for a command."""
+    meta = ctx.find_root().meta
+    reading: Reading = meta.get(f"{COMMANDS}.reading") or read()
+    meta[f"{COMMANDS}.reading"] = reading
+    return reading
+
+
 def _decided(
     ctx: click.Context, key: str, settings: Callable[[], PluginSettings]
-) -> tuple[Discovery, dict[str, EntryPoint]]:
+) -> tuple[Discovery, dict[str, Entry]]:
     known: dict[str, Any] = ctx.find_root().meta.setdefault(COMMANDS, {})
     if key not in known:
-        chosen = settings()
-        known["reading"] = known.get("reading") or read()
-        discovery = decide(known["reading"], chosen)
+        discovery = decide(_reading(ctx), settings())
         known[key] = discovery, discovery.extensions(COMMANDS)
-    found: tuple[Discovery, dict[str, EntryPoint]] = known[key]
+    found: tuple[Discovery, dict[str, Entry]] = known[key]
     return found
-
-
-def _owner(entry: EntryPoint) -> str:
-    name = entry.dist.metadata.get("Name") if entry.dist is not None else None
-    return canonicalize_name(name) if name else "an unknown distribution"
-
-
-def _said(entry: EntryPoint) -> str:
-    summary = entry.dist.metadata.get("Summary") if entry.dist is not None else None
-    return f"{summary or ''} ({_owner(entry)})".strip()

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 from signalpy.definition import spec_of
 from signalpy.definition.decorators import COMPONENT_NAME, RESERVED
-from signalpy.errors import DefinitionError, SignalPyError
-from signalpy.matching import did_you_mean
+from signalpy.discovery.entry import REFERENCE, Entry
+from signalpy.errors import DefinitionError
 from signalpy.states import PluginInfo, State
 
-REFERENCE: Final = re.compile(r"(?P<module>\w+(?:\.\w+)*)\s*:\s*(?P<attr>\w+(?:\.\w+)*)\s*(?:\[.*\])?")
-"""An object reference: ``module:attribute``, as the entry-point specification of PyPA has it."""
-
-
-class LoadError(SignalPyError, ImportError):
-    """A candidate's code does not give its component. ``component`` and ``distribution`` tell whose."""
+COMPONENTS: Final = "signalpy.components"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,41 +48,18 @@ class Candidate:
 
         :raises LoadError: if the import fails, the attribute is missing, or it is not the component of this name.
         """
-        reference = REFERENCE.fullmatch(self.value)
-        if reference is None:
-            raise self._error(malformed(self.name, self.value))
-        found = self._attribute(self._module(reference["module"]), reference["attr"])
+        entry = Entry(COMPONENTS, self.name, self.value, self.distribution)
+        found = entry.load()
         try:
             spec = spec_of(found)
         except DefinitionError as error:
-            raise self._error(f"{self.value} gives no component: {error}") from error
+            raise entry.error(f"{self.value} gives no component: {error}") from error
         if spec.name != self.name:
             fix = "Give both the same name"
-            raise self._error(
+            raise entry.error(
                 f"{self.value} is the component {spec.name!r}, but its entry point says {self.name!r}. {fix}."
             )
         return spec.cls
-
-    def _module(self, name: str) -> Any:
-        try:
-            return import_module(name)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise self._error(f"importing {name} failed: {_told(error)}") from error
-
-    def _attribute(self, module: Any, path: str) -> Any:
-        found = module
-        for part in path.split("."):
-            try:
-                found = getattr(found, part)
-            except AttributeError as error:
-                hint = did_you_mean(part, vars(found)) if hasattr(found, "__dict__") else ""
-                raise self._error(f"{module.__name__} has no {path!r}, which its entry point names.{hint}") from error
-        return found
-
-    def _error(self, problem: str) -> LoadError:
-        return LoadError(problem, component=self.name, distribution=self.distribution)
 
 
 def malformed(name: str, value: str) -> str:
@@ -101,9 +71,3 @@ def malformed(name: str, value: str) -> str:
     if not REFERENCE.fullmatch(value):
         return f'its entry point says {value!r}, expected "module:Class"'
     return ""
-
-
-def _told(error: BaseException) -> str:
-    """One line for an exception that came out of foreign code."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

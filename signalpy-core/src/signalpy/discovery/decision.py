@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from importlib_metadata import EntryPoint
 from packaging.utils import canonicalize_name
 
 from signalpy import __version__
 from signalpy.configuration import PluginSettings
-from signalpy.discovery.candidate import Candidate, malformed
+from signalpy.discovery.candidate import COMPONENTS, Candidate, malformed
 from signalpy.discovery.compatibility import CORE
+from signalpy.discovery.entry import Entry
 from signalpy.discovery.installed import Installed, Reading, read
-from signalpy.discovery.judge import COMPONENTS, Judge
+from signalpy.discovery.judge import Judge
 from signalpy.matching import did_you_mean
 from signalpy.states import State
 
@@ -64,17 +64,17 @@ class Discovery:
         told = [f"that of {item.name} is {state}: {reason}" for item, state, reason in findings if reason]
         return "; ".join(told) if len(told) == len(claims) else ""
 
-    def extensions(self, group: str) -> dict[str, EntryPoint]:
-        """The entry points of ``group`` that may be loaded, by name; ``EntryPoint.load`` imports one.
+    def extensions(self, group: str) -> dict[str, Entry]:
+        """The entry points of ``group`` that may be loaded, by name; ``Entry.load`` imports one.
 
         A name that two distributions claim is in it only if ``prefer`` settles it, or if it is one of the core's own.
         """
-        claims: dict[str, list[tuple[str, EntryPoint]]] = {}
+        claims: dict[str, list[tuple[str, Entry]]] = {}
         for installed in self.installed:
             for entry in installed.entries_of(group):
                 if self.judge.extension(installed, entry)[0] is State.DISCOVERED:
                     claims.setdefault(entry.name, []).append((installed.name, entry))
-        found: dict[str, EntryPoint] = {}
+        found: dict[str, Entry] = {}
         for name, claimants in sorted(claims.items()):
             winner, problem = _settled(name, claimants, self.judge.settings.prefer)
             if winner is not None:
@@ -112,7 +112,7 @@ def decide(reading: Reading, settings: PluginSettings) -> Discovery:
 
 def extensions(
     group: str, settings: PluginSettings | None = None, *, path: list[str] | None = None
-) -> dict[str, EntryPoint]:
+) -> dict[str, Entry]:
     """The entry points of another group ``signalpy.*`` that may be loaded, under the same rules as components."""
     return scan(settings or PluginSettings(), path=path).extensions(group)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
-from importlib_metadata import Distribution, EntryPoint, distributions
+from importlib_metadata import Distribution, distributions
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-GROUPS: Final = "signalpy."
-"""How the names of all entry-point groups of this framework begin."""
+from signalpy.discovery.entry import GROUPS, Entry, entries_in
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -21,22 +20,24 @@ class Installed:
     :param name: canonical name.
     :param entries: its entry points in groups ``signalpy.*``.
     :param requires: its ``Requires-Dist`` lines as they stand.
+    :param summary: what it says of itself in a line.
     :param metadata: the handle to its files.
     """
 
     name: str
     version: str
-    entries: tuple[EntryPoint, ...]
+    entries: tuple[Entry, ...]
     requires: tuple[str, ...]
     requires_python: str
+    summary: str
     metadata: Distribution
 
     def __repr__(self) -> str:
         return f"<Installed {self.name} {self.version} (num_entries={len(self.entries)})>"
 
-    def entries_of(self, group: str) -> list[EntryPoint]:
-        """Its entry points in ``group``, each once."""
-        return list(dict.fromkeys(entry for entry in self.entries if entry.group == group))
+    def entries_of(self, group: str) -> list[Entry]:
+        """Its entry points in ``group``."""
+        return [entry for entry in self.entries if entry.group == group]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +88,18 @@ def _first_ones(path: list[str] | None, warnings: list[str]) -> Iterator[Distrib
 def _read(metadata: Distribution) -> Installed | None:
     if not _matters(metadata):
         return None
-    entries = tuple(entry for entry in metadata.entry_points if entry.group.startswith(GROUPS))
-    if not entries:
-        return None
     fields = metadata.metadata
     name, version = fields.get("Name"), fields.get("Version")
     if not name or not version:
         raise ValueError(f"it has no {'version' if name else 'name'}")
-    requires = tuple(fields.get_all("Requires-Dist") or ())
+    canonical = canonicalize_name(name)
     return Installed(
-        name=canonicalize_name(name),
+        name=canonical,
         version=str(version),
-        entries=entries,
-        requires=requires,
+        entries=tuple(entries_in(metadata.read_text("entry_points.txt") or "", canonical)),
+        requires=tuple(fields.get_all("Requires-Dist") or ()),
         requires_python=fields.get("Requires-Python") or "",
+        summary=fields.get("Summary") or "",
         metadata=metadata,
     )
 

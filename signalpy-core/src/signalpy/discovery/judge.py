@@ -6,17 +6,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from importlib_metadata import EntryPoint
-
 from signalpy.configuration import PluginSettings
 from signalpy.discovery import lock as locking
+from signalpy.discovery.candidate import COMPONENTS
 from signalpy.discovery.compatibility import CORE, incompatibility
+from signalpy.discovery.entry import Entry
 from signalpy.discovery.filter import Filter
 from signalpy.discovery.installed import Installed
 from signalpy.errors import ConfigError
 from signalpy.states import State
 
-COMPONENTS: Final = "signalpy.components"
 Finding: TypeAlias = "tuple[State, str]"
 """A state, and the reason for it in words; ``discovered`` and nothing if nothing stands against it."""
 
@@ -37,7 +36,7 @@ class Judge:
         denial = self._filter.refusal(installed.name, name)
         return (State.DENIED, denial) if denial else self._distribution(installed)
 
-    def extension(self, installed: Installed, entry: EntryPoint) -> Finding:
+    def extension(self, installed: Installed, entry: Entry) -> Finding:
         """What stands against an entry point that is no component, such as a command or a store.
 
         It goes with its distribution and, where that has components, with those. The core's own are never denied.

@@ -1,0 +1,95 @@
+"""An entry point: what a distribution says it has, where, and the step from there to the object.
+
+The file is parsed here: a bad reference shall cost its own entry and nothing else, while importlib-metadata, depending on
+its version, refuses every entry of the file for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+from signalpy.errors import SignalPyError
+from signalpy.matching import did_you_mean
+
+GROUPS: Final = "signalpy."
+"""How the names of all entry-point groups of this framework begin."""
+
+REFERENCE: Final = re.compile(r"(?P<module>\w+(?:\.\w+)*)\s*:\s*(?P<attr>\w+(?:\.\w+)*)\s*(?:\[.*\])?")
+"""An object reference: ``module:attribute``, as the entry-point specification of PyPA has it."""
+
+
+class LoadError(SignalPyError, ImportError):
+    """An entry point's code does not give what it should. ``entry`` and ``distribution`` tell whose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry point.
+
+    :param distribution: canonical name of the distribution that has it.
+    """
+
+    group: str
+    name: str
+    value: str
+    distribution: str
+
+    def load(self) -> Any:
+        """Imports the object.
+
+        :raises LoadError: in one line, with what was raised as its cause.
+        """
+        reference = REFERENCE.fullmatch(self.value)
+        if reference is None:
+            raise self.error(f'its entry point says {self.value!r}, expected "module:object"')
+        return self._attribute(self._module(reference["module"]), reference["attr"])
+
+    def error(self, problem: str) -> LoadError:
+        """The error for this entry."""
+        return LoadError(problem, entry=self.name, distribution=self.distribution)
+
+    def _module(self, name: str) -> Any:
+        try:
+            return import_module(name)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            text = " ".join(str(error).split())
+            kind = type(error).__name__
+            raise self.error(
+                f"importing {name} failed: {kind}: {text}" if text else f"importing {name} failed: {kind}"
+            ) from error
+
+    def _attribute(self, module: Any, path: str) -> Any:
+        found = module
+        for part in path.split("."):
+            try:
+                found = getattr(found, part)
+            except AttributeError as error:
+                hint = did_you_mean(part, vars(found)) if hasattr(found, "__dict__") else ""
+                raise self.error(f"{module.__name__} has no {path!r}, which its entry point names.{hint}") from error
+        return found
+
+
+def entries_in(text: str, distribution: str) -> Iterator[Entry]:
+    """The entry points of this framework's groups in the text of an ``entry_points.txt``, each once.
+
+    :raises ValueError: for a line in such a group that is no entry.
+    """
+    group = ""
+    seen: set[Entry] = set()
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("[") and line.endswith("]"):
+            group = line[1:-1].strip()
+        elif group.startswith(GROUPS) and line and not line.startswith(("#", ";")):
+            name, equals, value = line.partition("=")
+            if not equals or not name.strip():
+                raise ValueError(f"entry_points.txt, group {group}: expected name = module:object, found {line!r}")
+            entry = Entry(group, name.strip(), value.strip(), distribution)
+            if entry not in seen:
+                seen.add(entry)
+                yield entry
