@@ -1,0 +1,160 @@
+"""What is captured: decided first and cheaply, and its values taken before anything runs. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+import uuid_utils
+
+from signalpy import Call, Operation, Publication
+from signalpy.matching import matches_any
+from signalpy_audit_trail import record
+from signalpy_audit_trail.encoding import Plain, encode, plain, text
+from signalpy_audit_trail.fieldpath import Path
+from signalpy_audit_trail.origin import Origins
+from signalpy_audit_trail.record import stamp
+from signalpy_audit_trail.settings import Settings
+from signalpy_audit_trail.subjects import Subjects
+from signalpy_audit_trail.taken import METADATA, Captured, Taken, TakenAccess, TakenCall, TakenEvent
+
+NAME: Final = "audit-trail"
+"""The component, whose own runnables are recorded as access and as nothing else."""
+
+UNRECORDED: Final = f"{NAME}.status"
+NOTICED: Final = frozenset({"kernel.policy.changed"})
+"""Events that repeat what a notice has told."""
+
+_OWN: Final = f"{NAME}."
+_KERNEL: Final = "kernel."
+_EVENT_TYPES_KEPT: Final = 4096
+
+
+def now() -> datetime:
+    """The moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def fresh_id() -> str:
+    """A new UUIDv7 (RFC 9562)."""
+    return str(uuid_utils.uuid7())
+
+
+class Capture:
+    """Decides what is captured, and takes it.
+
+    :param clock: tells the time; aware.
+    :param new_id: makes ids.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        origins: Origins,
+        *,
+        clock: Callable[[], datetime] = now,
+        new_id: Callable[[], str] = fresh_id,
+    ) -> None:
+        self._patterns = settings.events
+        self._limit = settings.max_record
+        self._subjects = Subjects(settings.subjects)
+        self._origins = origins
+        self._clock = clock
+        self._new_id = new_id
+        self._wants = lru_cache(maxsize=_EVENT_TYPES_KEPT)(self._matches)
+
+    def call(self, call: Call) -> Taken | None:
+        """What is taken of a call when it begins; ``None`` if no record of it is wanted.
+
+        Calls are captured at the level that the policies ask for, denied ones always.
+        """
+        verdict = call.verdict
+        if call.target.startswith(_OWN):
+            return self._access(call) if call.target != UNRECORDED or not verdict.allowed else None
+        level = verdict.audit or (None if verdict.allowed else METADATA)
+        return None if level is None else self._call(call, level)
+
+    def event(self, event: Publication) -> TakenEvent | None:
+        """What is taken of an event when it is published; ``None`` if no record of it is wanted.
+
+        Events are captured whole where they match, the kernel's own always; a denied one that does not match, without
+        its data.
+        """
+        allowed = event.verdict.allowed
+        if allowed and event.event_type.startswith(_KERNEL):
+            return None if event.event_type in NOTICED else self._event(event, record.LIFECYCLE, whole=True)
+        whole = self._wants(event.event_type)
+        return self._event(event, record.EVENT, whole=whole) if whole or not allowed else None
+
+    def refused(self, operation: Captured) -> Taken:
+        """What is taken of an operation of which nothing was wanted until an interceptor refused it."""
+        if isinstance(operation, Call):
+            is_own = operation.target.startswith(_OWN)
+            return self._access(operation) if is_own else self._call(operation, METADATA)
+        return self._event(operation, record.EVENT, whole=False)
+
+    def _matches(self, event_type: str) -> bool:
+        return matches_any(event_type, self._patterns) is not None
+
+    def _call(self, call: Call, level: str) -> Taken:
+        common, cut = self._common(call, record.INVOKE, call.target, concerned=call.target.partition(".")[0])
+        asked = level != METADATA or self._subjects.lead_into(call.target, "params")
+        params = self._snapshot(call.params) if asked else None
+        return TakenCall(
+            call, common, cut, level=level, params=params, snapshot=self._snapshot, subjects=self._subjects
+        )
+
+    def _access(self, call: Call) -> Taken:
+        common, cut = self._common(call, record.ACCESS, call.target, concerned=NAME)
+        return TakenAccess(call, common, cut, asked=self._snapshot(call.params))
+
+    def _event(self, event: Publication, kind: str, *, whole: bool) -> TakenEvent:
+        common, cut = self._common(event, kind, event.event_type, concerned=event.caller)
+        if event.id is not None:
+            common["id"] = text(event.id)
+        if event.occurred_at is not None:
+            common["time"] = self._moment(event.occurred_at)
+        common["schema"] = self._text(event.schema)
+        return TakenEvent(
+            event, common, cut, data=self._snapshot(event.data) if whole else None, subjects=self._subjects
+        )
+
+    def _common(
+        self, operation: Operation, kind: str, action: str, *, concerned: str
+    ) -> tuple[dict[str, Any], list[Path]]:
+        """The fields that every operation has, and where something of them was left out."""
+        client = self._snapshot(operation.client) if operation.client is not None else None
+        fields = {
+            "id": self._new_id(),
+            "operation_id": operation.operation_id,
+            "time": stamp(self._clock()),
+            "kind": kind,
+            "action": text(action),
+            "actor": self._text(operation.actor),
+            "on_behalf_of": self._text(operation.on_behalf_of),
+            "client": client.value if client is not None else None,
+            "caller": self._text(operation.caller),
+            "target": text(action) if isinstance(operation, Call) else None,
+            "correlation_id": self._text(operation.correlation_id),
+            "causation_id": self._text(operation.causation_id),
+            "origin": self._origins.of(concerned),
+        }
+        return fields, [("client", *path) for path in client.cut] if client is not None else []
+
+    def _snapshot(self, value: object) -> Plain:
+        return plain(value, most=self._limit)
+
+    def _text(self, value: object) -> str | None:
+        """A text that should be one; of another value the text of its JSON."""
+        if value is None or type(value) is str:
+            return None if value is None else text(value)
+        found = self._snapshot(value).value
+        return found if isinstance(found, str) else encode(found).decode()
+
+    def _moment(self, moment: datetime) -> str:
+        try:
+            return stamp(moment)
+        except Exception:  # noqa: BLE001 (a time zone that fails must not stop the log; the moment of capture stands for it)
+            return stamp(self._clock())

@@ -1,0 +1,210 @@
+"""What was taken of an operation when it began, and the record that it becomes once its end is known. No I/O."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+from msgspec import UNSET
+
+from signalpy import Call, Publication
+from signalpy_audit_trail.encoding import Plain
+from signalpy_audit_trail.fieldpath import Json, Path, written
+from signalpy_audit_trail.members import MISSING, is_a, member
+from signalpy_audit_trail.outcome import Ending, told
+from signalpy_audit_trail.record import Record
+from signalpy_audit_trail.subjects import MOST, Subjects
+
+Captured: TypeAlias = Call | Publication
+
+METADATA: Final = "metadata"
+REQUEST: Final = "request"
+FULL: Final = "full"
+
+_KEPT: Final = {METADATA: (), REQUEST: ("params",), FULL: ("params", "result")}
+
+
+class Taken:
+    """One operation in the making.
+
+    :param common: the fields of its record that are known from the start.
+    :param cut: places in them where something was left out.
+    :ivar given: its id came from a publisher.
+    """
+
+    given = False
+
+    def __init__(self, operation: Captured, common: Mapping[str, Any], cut: Iterable[Path]) -> None:
+        self.operation = operation
+        self._common = common
+        self._cut = tuple(cut)
+
+    @property
+    def action(self) -> str:
+        """The event type, or the target."""
+        return str(self._common["action"])
+
+    @property
+    def by(self) -> str:
+        """The component that is asked, or that tells."""
+        raise NotImplementedError
+
+    def record(self, ending: Ending, recorded_at: str) -> Record:
+        """The record of the operation that ended so."""
+        raise NotImplementedError
+
+    def bare(self, ending: Ending, recorded_at: str) -> Record:
+        """The record without anything that has a size of its own."""
+        common = {**self._common, "client": None, "origin": None}
+        error = {"type": ending.error["type"]} if ending.error and "type" in ending.error else None
+        truncated = ("client", "error", "data", "origin")
+        return Record(**common, recorded_at=recorded_at, outcome=ending.outcome, error=error, truncated=truncated)
+
+    def _made(self, ending: Ending, recorded_at: str, cut: Iterable[Path] = (), **more: Any) -> Record:
+        subjects = more.pop("subjects", ())
+        if len(subjects) > MOST:
+            subjects, cut = subjects[:MOST], (*cut, ("subjects",))
+        return Record(
+            **self._common,
+            recorded_at=recorded_at,
+            outcome=ending.outcome,
+            error=ending.error,
+            subjects=subjects,
+            truncated=tuple(written(path) for path in (*self._cut, *cut)),
+            **more,
+        )
+
+
+class TakenCall(Taken):
+    """A call: its parameters from the start, at its end the result, as far as the level says.
+
+    :param params: a snapshot, where level or subjects ask for it.
+    :param snapshot: takes one of the result.
+    """
+
+    operation: Call
+
+    def __init__(
+        self,
+        operation: Call,
+        common: Mapping[str, Any],
+        cut: Iterable[Path],
+        *,
+        level: str,
+        params: Plain | None,
+        snapshot: Callable[[object], Plain],
+        subjects: Subjects,
+    ) -> None:
+        super().__init__(operation, common, cut)
+        self._level = level
+        self._params = params
+        self._snapshot = snapshot
+        self._subjects = subjects
+        self._started = time.perf_counter_ns()
+
+    @property
+    def by(self) -> str:
+        """The component that was called, or the kernel if there is no such target."""
+        target = self.operation.target
+        return target.partition(".")[0] if self.operation.known else "kernel"
+
+    def record(self, ending: Ending, recorded_at: str) -> Record:
+        """The record of the call; ``data`` holds parameters and result where the level says so."""
+        duration = (time.perf_counter_ns() - self._started) // 1000
+        parts = {} if self._params is None else {"params": self._params}
+        asked = self._level == FULL or self._subjects.lead_into(self.operation.target, "result")
+        if asked and ending.result is not MISSING:
+            parts["result"] = self._snapshot(ending.result)
+        subjects = self._subjects.of(self.operation.target, {name: part.value for name, part in parts.items()})
+        kept = {name: parts[name] for name in _KEPT[self._level] if name in parts}
+        return self._made(
+            ending,
+            recorded_at,
+            [("data", name, *path) for name, part in kept.items() for path in part.cut],
+            duration_us=duration,
+            subjects=subjects,
+            level=self._level,
+            data={name: part.value for name, part in kept.items()} or UNSET,
+        )
+
+
+class TakenEvent(Taken):
+    """An event: the fact that its publisher tells, complete from the start.
+
+    :param data: a snapshot of the payload; ``None`` if no payload is to be stored.
+    """
+
+    operation: Publication
+
+    def __init__(
+        self,
+        operation: Publication,
+        common: Mapping[str, Any],
+        cut: Iterable[Path],
+        *,
+        data: Plain | None,
+        subjects: Subjects,
+    ) -> None:
+        super().__init__(operation, common, cut)
+        self.given = operation.id is not None
+        self._data = data
+        self._subjects = subjects
+
+    @property
+    def by(self) -> str:
+        """The publisher."""
+        return self.operation.caller
+
+    @property
+    def fact(self) -> Ending:
+        """The ending that the publisher tells of."""
+        event = self.operation
+        return Ending(event.outcome, None if event.error is None else told(event.error, self.by))
+
+    def record(self, ending: Ending, recorded_at: str) -> Record:
+        """The record of the event."""
+        event, data = self.operation, self._data
+        return self._made(
+            ending,
+            recorded_at,
+            [("data", *path) for path in data.cut] if data is not None else (),
+            subjects=self._subjects.of(event.event_type, data.value if data is not None else None, event.subject),
+            level=METADATA if data is None else FULL,
+            data=UNSET if data is None else data.value,
+        )
+
+
+class TakenAccess(Taken):
+    """A call of one of the trail's own runnables: what was asked for, and how much was given out."""
+
+    operation: Call
+
+    def __init__(self, operation: Call, common: Mapping[str, Any], cut: Iterable[Path], *, asked: Plain) -> None:
+        super().__init__(operation, common, cut)
+        self._asked = asked
+        self._started = time.perf_counter_ns()
+
+    @property
+    def by(self) -> str:
+        """The trail."""
+        return self.operation.target.partition(".")[0]
+
+    def record(self, ending: Ending, recorded_at: str) -> Record:
+        """The record of the access."""
+        data: dict[str, Json] = {"filters": _given(self._asked.value)}
+        if (count := _returned(ending.result)) is not None:
+            data["returned"] = count
+        cut = [("data", "filters", *path) for path in self._asked.cut]
+        duration = (time.perf_counter_ns() - self._started) // 1000
+        return self._made(ending, recorded_at, cut, duration_us=duration, data=data)
+
+
+def _given(asked: Json) -> Json:
+    return {name: value for name, value in asked.items() if value is not None} if isinstance(asked, dict) else asked
+
+
+def _returned(result: object) -> int | None:
+    """How many records, or groups of them, an answer gives out."""
+    answers = (member(result, name) for name in ("entries", "counts"))
+    return next((len(answer) for answer in answers if is_a(answer, list, dict)), None)
