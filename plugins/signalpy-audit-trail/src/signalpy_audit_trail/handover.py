@@ -1,0 +1,69 @@
+"""Where a record leaves the operation's hands: given to the log, and waited for whatever happens to those that wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from signalpy.errors import AuditUnavailable
+from signalpy_audit_trail.draft import Draft, Receipt
+
+
+class Log(Protocol):
+    """What keeps drafts."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the log can be written, as far as is known."""
+
+    def submit(self, draft: Draft) -> asyncio.Future[Receipt]:
+        """Take a draft, in the order of the calls, and return what gives its receipt when it is durable.
+
+        It gives `AuditUnavailable` if the record is not durable; the log keeps it then and tries again.
+
+        :raises AuditUnavailable: the log takes nothing.
+        """
+
+    def status(self) -> Mapping[str, Any]:
+        """Tell how the log does; in an outage with ``cause`` and ``way_out``."""
+
+
+class Waited(NamedTuple):
+    """What came of waiting.
+
+    :param failure: why the record is not durable, if it is not.
+    :param interruption: the first cancellation that came while it was waited for.
+    """
+
+    failure: BaseException | None
+    interruption: asyncio.CancelledError | None
+
+
+def hand(log: Log, draft: Draft) -> asyncio.Future[Receipt]:
+    """Gives a draft to the log, which owns it from then on. To be called on the loop's own thread."""
+    try:
+        handed = log.submit(draft)
+    except AuditUnavailable as error:
+        handed = asyncio.get_running_loop().create_future()
+        handed.set_exception(error)
+    handed.add_done_callback(_seen)
+    return handed
+
+
+async def durable(handed: asyncio.Future[Any]) -> Waited:
+    """Waits until there is an answer. A cancellation is kept until then: neither lost nor passed on to the log."""
+    interruption = None
+    while not handed.done():
+        try:
+            await asyncio.wait([handed])
+        except asyncio.CancelledError as cancelled:
+            interruption = interruption or cancelled
+    failure = asyncio.CancelledError() if handed.cancelled() else handed.exception()
+    return Waited(failure, interruption)
+
+
+def _seen(handed: asyncio.Future[Receipt]) -> None:
+    """Reads the error, since nobody may be waiting for it."""
+    if not handed.cancelled():
+        handed.exception()
