@@ -1,0 +1,192 @@
+"""The component ``audit-trail``: joins what is captured to the log that keeps it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from signalpy import Call, PluginInfo, Publication, Runtime, component, hookimpl, lifecycle, runnable
+from signalpy.errors import LifecycleError
+from signalpy.hookspecs import Proceed
+from signalpy_audit_trail import guard
+from signalpy_audit_trail.capture import NAME, Capture
+from signalpy_audit_trail.draft import Draft
+from signalpy_audit_trail.drafting import Drafting
+from signalpy_audit_trail.handover import hand
+from signalpy_audit_trail.keeper import Keeper, open_keeper
+from signalpy_audit_trail.modes import Mode, Standard
+from signalpy_audit_trail.notices import Notices
+from signalpy_audit_trail.origin import Origins
+from signalpy_audit_trail.scribe import Scribe
+from signalpy_audit_trail.settings import Settings
+from signalpy_audit_trail.store import Store
+from signalpy_audit_trail.taken import Captured, TakenAccess
+
+DEFAULT_STORE: Final = f"file:{NAME}"
+MODES: Final[Mapping[str, type[Mode]]] = {"standard": Standard}
+
+
+class QueryParams(BaseModel):
+    """The filters of a query; what is not given lets everything pass.
+
+    :param type: pattern on ``action``.
+    :param target: pattern on ``target``.
+    :param since: from this moment on (RFC 3339; UTC without an offset), or an age such as ``24h``.
+    :param until: before this moment, likewise.
+    :param order: ``desc`` (default) or ``asc``, by position.
+    :param limit: 1 to 1000, 100 if not given.
+    :param cursor: the ``next`` of an earlier page.
+    :param intents: whether intents that have an outcome are shown.
+    :param count_by: count by this field instead.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    type: str | None = None
+    target: str | None = None
+    kind: str | None = None
+    actor: str | None = None
+    subject: str | None = None
+    caller: str | None = None
+    outcome: str | None = None
+    correlation_id: str | None = None
+    operation_id: str | None = None
+    since: str | datetime | None = None
+    until: str | datetime | None = None
+    order: str | None = None
+    limit: int | None = None
+    cursor: str | None = None
+    intents: bool | None = None
+    count_by: str | None = None
+
+
+@component(NAME, version="0.1.0", settings=Settings, exclusive=True)
+class AuditTrail:
+    """Records every event, and by policy every call, as an immutable record of who did what and when."""
+
+    rt: Runtime
+
+    def __init__(self) -> None:
+        self._keeper: Keeper | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._mode: Mode
+        self._capture: Capture
+        self._notices: Notices
+        self._origins: Origins
+
+    def __repr__(self) -> str:
+        return f"<AuditTrail({'closed' if self._keeper is None else self._keeper.status()['store']})>"
+
+    @lifecycle.activate
+    async def activate(self) -> None:
+        """Opens the trail and writes its first record.
+
+        :raises StoreError: the trail cannot be opened or written.
+        """
+        settings: Settings = self.rt.settings
+        if settings.store is None:
+            self.rt.log.info("no store is configured ([audit-trail] store): the trail goes to %s", DEFAULT_STORE)
+        self._loop = asyncio.get_running_loop()
+        self._origins = Origins(settings.application)
+        drafting = Drafting(settings.max_record)
+        self._notices = Notices(drafting, self._origins)
+        self._capture = Capture(settings, self._origins)
+        self._keeper = await open_keeper(settings.store or DEFAULT_STORE, self._notices, self._first)
+        self._mode = MODES[settings.mode](self._capture, Scribe(drafting), self._keeper)
+
+    @lifecycle.deactivate
+    async def deactivate(self) -> None:
+        """Writes the last record and closes the trail."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            await keeper.close()
+
+    @hookimpl(tryfirst=True)
+    async def signalpy_record(self, operation: Captured, proceed: Proceed) -> Any:
+        """The recorder: takes what is wanted of an operation and lets the mode stand around it."""
+        if isinstance(operation, Call):
+            taken = self._capture.call(operation)
+            if isinstance(taken, TakenAccess):
+                return await self._mode.access(taken, proceed)
+            if taken is not None:
+                return await self._mode.call(taken, proceed)
+        elif (told := self._capture.event(operation)) is not None:
+            return await self._mode.event(told, proceed)
+        return await self._mode.untaken(operation, proceed)
+
+    @hookimpl(trylast=True)
+    async def signalpy_publish(self, event: Publication, proceed: Proceed) -> None:
+        """The innermost ring of an event: what comes here is delivered, so its record can be handed over."""
+        await self._mode.delivering(event)
+        await proceed()
+
+    @hookimpl(targets=guard.GUARDED)
+    async def signalpy_invoke(self, call: Call, proceed: Proceed) -> Any:
+        """Keeps other components from the trail, unless their policy names it."""
+        guard.check(call.caller, call.target, self.rt.policies())
+        return await proceed()
+
+    @hookimpl
+    def signalpy_component_activated(self, component: PluginInfo) -> None:
+        """Records that a component became active, and remembers where it comes from."""
+        self._origins.learn(component.name, component.distribution, component.version)
+        if component.name != NAME:
+            self._tell(self._notices.component("activated", component))
+
+    @hookimpl
+    def signalpy_component_deactivated(self, component: PluginInfo) -> None:
+        """Records that a component no longer is active."""
+        self._tell(self._notices.component("deactivated", component))
+
+    @hookimpl
+    def signalpy_component_failed(self, component: PluginInfo, error: BaseException | None) -> None:
+        """Records that a component failed."""
+        self._tell(self._notices.component("failed", component, error))
+
+    @hookimpl
+    def signalpy_policy_changed(
+        self, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]], actor: str | None
+    ) -> None:
+        """Records a change of the policies; it comes in the log before what happens under the new ones."""
+        self._tell(self._notices.policy(before, after, actor))
+
+    @runnable("query", params=QueryParams, description="Search the trail, or count its records")
+    async def query(self, params: QueryParams) -> dict[str, Any]:
+        """``{"entries": [record, …], "next": cursor or None}``, or counts.
+
+        :raises QueryError: a filter has a value that means nothing.
+        """
+        return await asyncio.to_thread(self._open().ask, params.model_dump(exclude_none=True))
+
+    @runnable("status", description="Tell how the trail does, and in an outage why and what to do")
+    async def status(self) -> dict[str, Any]:
+        """``healthy``, ``store``, ``size``, ``queued`` and more; in an outage also since when, why and the way out."""
+        return {**self._open().status(), "mode": self.rt.settings.mode}
+
+    def _first(self, store: Store) -> Draft:
+        inventory = self.rt.inventory()
+        self._origins.learn_installed(str(item["name"]) for item in inventory)
+        settings = self.rt.settings.model_dump(mode="json", exclude={"store"})
+        return self._notices.started(inventory, self.rt.policies(), {**settings, "store": store.url})
+
+    def _open(self) -> Keeper:
+        if self._keeper is None:
+            raise LifecycleError("the trail is closed: audit-trail is not active.", component=NAME)
+        return self._keeper
+
+    def _tell(self, draft: Draft) -> None:
+        """Hands over what a notice told, from whatever thread it came."""
+        if self._loop is None or self._keeper is None:
+            return
+        try:
+            here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is self._loop:
+            hand(self._keeper, draft)
+        else:
+            self._loop.call_soon_threadsafe(hand, self._keeper, draft)
