@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from signalpy.errors import SignalPyError
 from signalpy_audit_trail.query import Filters
@@ -63,6 +63,17 @@ class WriteFailed(StoreError):
     """The records of this turn could not be made durable; none of them counts as written. ``code`` is the errno."""
 
     retry = True
+
+
+class IndexState(NamedTuple):
+    """What a comparison of the index with the leaves found."""
+
+    size: int | None
+    """How many leaves it knows; `None` where there is no index that can be read."""
+    difference: str = ""
+    """The first difference, in words."""
+    seq: int | None = None
+    """At which leaf."""
 
 
 class Turn(Protocol):
@@ -178,13 +189,20 @@ class StoreReader(Protocol):
     def tree_size(self) -> int:
         """Return how many leaves the kept tree covers. MAY be behind `size`, MUST NOT be ahead of it."""
 
-    def node(self, level: int, index: int) -> bytes:
-        """Return the node of the kept tree (RFC 6962) that stands over the leaves from ``index << level`` on, 32 bytes.
+    def nodes(self, level: int, start: int, stop: int) -> bytes:
+        """Return the complete nodes of a level (0: leaves) of the kept tree (RFC 6962), 32 bytes each, in one piece.
 
-        MUST come from what was stored when the leaves were appended, and not from the leaves anew.
+        Node ``n`` of level ``k`` stands over the ``2**k`` leaves from ``n << k`` on. MUST come from what was stored
+        when the leaves were appended, and not from the leaves anew.
 
         :raises StoreDamaged: it is not there.
         """
+
+    def torn(self) -> int:
+        """Return how many bytes lie behind the last whole leaf, as a crash or a copy of a live trail may leave them."""
+
+    def check_index(self) -> IndexState:
+        """Compare what searching derived with the leaves. MUST NOT change anything."""
 
     def checkpoint(self) -> str | None:
         """Return the last signed checkpoint that `Store.keep_checkpoint` was given, if there is one."""

@@ -164,7 +164,7 @@ class Database:
         # SQLite numbers from the highest on; this keeps the low numbers for words to come.
         words.append((FIRST_TERM - 1, 0, "", 0))
         connection.executemany("INSERT INTO term VALUES (?, ?, ?, ?)", words)
-        connection.execute("INSERT INTO state VALUES (0, ?, 0, 0, 0)", (self._origin,))
+        connection.execute("INSERT INTO state VALUES (0, ?)", (self._origin,))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -154,33 +154,30 @@ class Index:
 
     def _step(self, connection: sqlite3.Connection, head: int) -> bool:
         """Index one chunk; tell whether there are leaves below ``head`` left."""
-        size, segment, offset = connection.execute("SELECT size, segment, byte FROM state").fetchone()
+        size, _segment, _offset = _end(connection)
         if size > 0 and not self._is_there(connection, size - 1):
-            size, segment, offset = self._undo(connection, size)
+            size = self._undo(connection)
         if size >= head:
             return False
         connection.execute("BEGIN IMMEDIATE")
         try:
-            size, segment, offset = connection.execute("SELECT size, segment, byte FROM state").fetchone()
+            size, segment, offset = _end(connection)  # another may have been faster
             stop = min(head, size + _CHUNK)
             if size < stop:
-                leaves = list(self._log.placed(size, segment, offset, stop))
+                leaves = self._log.placed(size, segment, offset, stop)
                 insert(connection, make_batch(connection, self._terms, leaves))
                 self._terms.flush(connection)
-                last = leaves[-1]
-                state = (stop, last.segment, last.offset + len(last.leaf) + 1)
-                connection.execute("UPDATE state SET size = ?, segment = ?, byte = ?", state)
             connection.execute("COMMIT")
         except BaseException:
             self._terms.forget()
             raise
-        return bool(max(size, stop) < head)
+        return stop < head
 
     def _is_there(self, connection: sqlite3.Connection, seq: int) -> bool:
         """Tell whether the record that the index knows at a position is the one that the log has there."""
         row = connection.execute("SELECT segment, byte, length, id FROM record WHERE seq = ?", (seq,)).fetchone()
         if row is None:
-            raise StaleIndexError(f"record {seq} is missing in it")
+            raise StaleIndexError(f"it does not know record {seq}")
         segment, offset, length, held = row
         line = self._log.read(segment, offset, length + 1)
         if segment != self._log.segment_of(seq) or not _is_line(line, seq, length):
@@ -191,10 +188,10 @@ class Index:
             return False
         return bool((None if found is None else key(found)) == held)
 
-    def _undo(self, connection: sqlite3.Connection, size: int) -> tuple[int, int, int]:
+    def _undo(self, connection: sqlite3.Connection) -> int:
         """Forget the last records: they were seen before they were durable, and the log has others in their place."""
         connection.execute("BEGIN IMMEDIATE")
-        size = keep = connection.execute("SELECT size FROM state").fetchone()[0]
+        size = keep = _end(connection)[0]
         while keep > 0 and not self._is_there(connection, keep - 1):
             keep -= 1
             if size - keep > _MOST_UNDONE:
@@ -202,17 +199,21 @@ class Index:
         _log.warning("%s forgets %d records that the log does not hold any more", self.path, size - keep)
         connection.execute("DELETE FROM record WHERE seq >= ?", (keep,))
         connection.execute("DELETE FROM concern WHERE seq >= ?", (keep,))
-        sql = "SELECT ?, segment, byte + length + 1 FROM record WHERE seq = ?"
-        state: tuple[int, int, int] = connection.execute(sql, (keep, keep - 1)).fetchone() or (0, 0, 0)
-        connection.execute("UPDATE state SET size = ?, segment = ?, byte = ?", state)
         connection.execute("COMMIT")
-        return state
+        return keep
 
     def _leaf(self, seq: int, segment: int, offset: int, length: int) -> bytes:
         line = self._log.read(segment, offset, length + 1)
         if not _is_line(line, seq, length):
             raise StaleIndexError(f"record {seq} is not where it says")
         return line[:-1]
+
+
+def _end(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Return the number of records known, and the place where the next one is looked for."""
+    sql = "SELECT seq + 1, segment, byte + length + 1 FROM record ORDER BY seq DESC LIMIT 1"
+    found: tuple[int, int, int] = connection.execute(sql).fetchone() or (0, 0, 0)
+    return found
 
 
 def _is_line(line: bytes, seq: int, length: int) -> bool:

@@ -80,10 +80,7 @@ _CORRELATION = f"CASE record.correlation WHEN {SAME} THEN record.operation ELSE 
 TABLES: Final = f"""
 CREATE TABLE state (
     only INTEGER PRIMARY KEY CHECK (only = 0),
-    origin TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    segment INTEGER NOT NULL,
-    byte INTEGER NOT NULL
+    origin TEXT NOT NULL
 );
 CREATE TABLE term (
     id INTEGER PRIMARY KEY,

@@ -24,7 +24,7 @@ from urllib.parse import unquote
 import msgspec
 
 from signalpy_audit_trail.private import replace_file, sync_folder
-from signalpy_audit_trail.store import StoreDamaged, StoreForeign, StoreFormat, StoreMissing, UnknownStore
+from signalpy_audit_trail.store import StoreDamaged, StoreError, StoreForeign, StoreFormat, StoreMissing, UnknownStore
 
 FORMAT = 1
 SUFFIX = ".jsonl"
@@ -127,7 +127,8 @@ def read_metadata(layout: Layout) -> Metadata:
     :raises StoreMissing: nothing is here yet.
     :raises StoreForeign: something else is here.
     :raises StoreFormat: the trail is of a later version.
-    :raises StoreDamaged: ``trail.json`` is missing or unreadable beside segments.
+    :raises StoreDamaged: ``trail.json`` is missing beside segments, or not what it should be.
+    :raises StoreError: it cannot be read.
     """
     path = layout.metadata
     try:
@@ -137,8 +138,7 @@ def read_metadata(layout: Layout) -> Metadata:
     except NotADirectoryError:
         raise StoreForeign(f"{layout.root}: expected the folder of a trail, found a file", path=layout.root) from None
     except OSError as error:
-        message = f"{path}: cannot be read: {error.strerror}; give this user the right to read the trail"
-        raise StoreDamaged(message, path=path, code=error.errno) from error
+        raise StoreError(f"{path}: cannot be read: {error.strerror}", path=path, code=error.errno) from error
     try:
         found = msgspec.json.decode(content, type=dict[str, object])
         version = msgspec.convert(found.get("format"), type=int)
@@ -166,7 +166,8 @@ def _explain_absence(layout: Layout) -> NoReturn:
     except FileNotFoundError:
         raise StoreMissing(f"{layout.root}: there is no trail", path=layout.root) from None
     except OSError as error:
-        raise StoreForeign(f"{layout.root}: cannot be read: {error.strerror}", path=layout.root) from error
+        message = f"{layout.root}: cannot be read: {error.strerror}"
+        raise StoreError(message, path=layout.root, code=error.errno) from error
     if any(_SEGMENT.fullmatch(name) for name in names):
         message = f"{layout.metadata} is missing beside segments of a trail; restore it from a copy"
         raise StoreDamaged(message, path=layout.metadata)

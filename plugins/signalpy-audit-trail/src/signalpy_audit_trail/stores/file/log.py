@@ -21,7 +21,6 @@ from signalpy_audit_trail.stores.file.lock import TurnLock
 from signalpy_audit_trail.stores.file.segments import Position
 
 _log = logging.getLogger("signalpy.audit_trail.file")
-_sync_data = getattr(os, "fdatasync", os.fsync)
 
 
 class SegmentLog:
@@ -175,6 +174,13 @@ def _write(descriptor: int, data: bytes, offset: int) -> None:
     written = os.pwrite(descriptor, data, offset)
     while written < len(data):
         written += os.pwrite(descriptor, memoryview(data)[written:], offset + written)
+
+
+def _sync_data(descriptor: int) -> None:
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(descriptor)
+    else:
+        os.fsync(descriptor)
 
 
 def _names(descriptor: int | None, path: os.PathLike[str]) -> bool:

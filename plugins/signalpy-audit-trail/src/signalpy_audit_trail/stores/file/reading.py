@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from signalpy_audit_trail.index import Index
+from signalpy_audit_trail.index import Index, check_index
 from signalpy_audit_trail.query import Filters
 from signalpy_audit_trail.signing import signed_size
-from signalpy_audit_trail.store import StoreDamaged
+from signalpy_audit_trail.store import IndexState, StoreDamaged, StoreError
 from signalpy_audit_trail.stores.file import segments
 from signalpy_audit_trail.stores.file.layout import Layout, list_segments, read_metadata
 from signalpy_audit_trail.stores.file.segments import Placed, Position
@@ -57,7 +57,7 @@ class FileLog:
         with self._mutex:
             try:
                 return segments.read_at(self._descriptor(segment), offset, length)
-            except StoreDamaged:
+            except StoreError:
                 return b""
 
     def close(self) -> None:
@@ -109,9 +109,17 @@ class FileReader:
         """Return how many leaves the kept tree covers; it may be behind."""
         return self._tree.size()
 
-    def node(self, level: int, index: int) -> bytes:
-        """Return a complete node of the kept tree."""
-        return self._tree.node(level, index)
+    def nodes(self, level: int, start: int, stop: int) -> bytes:
+        """Return complete nodes of a level of the kept tree."""
+        return self._tree.nodes(level, start, stop)
+
+    def torn(self) -> int:
+        """Return how many bytes lie behind the last whole leaf."""
+        return segments.torn_bytes(self._layout)
+
+    def check_index(self) -> IndexState:
+        """Compare the index with the leaves."""
+        return check_index(self._index.path, self.origin, self._log.leaves)
 
     def checkpoint(self) -> str | None:
         """Return the last signed head that is kept here, if there is one."""

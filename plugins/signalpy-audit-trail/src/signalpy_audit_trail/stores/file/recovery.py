@@ -102,14 +102,12 @@ def _follow(layout: Layout, start: Position, *, cautious: bool) -> Found:
             if not broken and is_leaf(line, seq):
                 seq, end = seq + 1, offset + len(line) + 1
                 continue
-            broken = True
             if not cautious:
                 break
-            if line.startswith(b'{"seq":'):
-                message = (
-                    f"{path}: expected record {seq}, found {line[:40]!r}, and more after it; restore it from a copy"
-                )
+            if broken and line.startswith(b'{"seq":'):
+                message = f"{path}: expected record {seq}, found none, and records after it; restore it from a copy"
                 raise StoreDamaged(message, path=path, seq=seq)
+            broken = True
     return Found(Position(seq, start.segment, end), size - end)
 
 

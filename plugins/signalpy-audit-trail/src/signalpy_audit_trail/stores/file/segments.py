@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from signalpy_audit_trail.store import StoreDamaged
+from signalpy_audit_trail.store import StoreDamaged, StoreError
 from signalpy_audit_trail.stores.file.layout import Layout, list_segments
 
 _CHUNK = 1 << 20
 _BACK = 1 << 16
+_CLAIM = 32
 _decode = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -111,16 +112,30 @@ def size_of(layout: Layout) -> int:
     firsts = list_segments(layout)
     if not firsts:
         return 0
-    path = layout.segment(firsts[-1])
-    with open_segment(path) as descriptor:
+    with open_segment(layout.segment(firsts[-1])) as descriptor:
         end = os.fstat(descriptor).st_size
         while (found := last_line(descriptor, end)) is not None:
             offset, line = found
             seq = _claimed(line)
-            if seq is not None and seq >= firsts[-1] and is_leaf(line, seq):
+            if seq is not None and is_leaf(line, seq) and _follows(descriptor, offset, seq, firsts[-1]):
                 return seq + 1
             end = offset
     return firsts[-1]
+
+
+def torn_bytes(layout: Layout) -> int:
+    """Return how many bytes lie behind the last whole leaf of the last segment."""
+    size = size_of(layout)
+    if not size:
+        return sum(layout.segment(first).stat().st_size for first in list_segments(layout))
+    end = find(layout, size)
+    return max(0, layout.segment(end.segment).stat().st_size - end.offset)
+
+
+def _follows(descriptor: int, offset: int, seq: int, first: int) -> bool:
+    """Tell whether what stands before ``offset`` is the leaf before ``seq``, or nothing where ``seq`` is the first."""
+    before = last_line(descriptor, offset)
+    return seq == first if before is None else before[1].startswith(b'{"seq":%d,' % (seq - 1))
 
 
 def _claimed(line: bytes) -> int | None:
@@ -161,26 +176,43 @@ def find(layout: Layout, seq: int) -> Position:
     firsts = [first for first in list_segments(layout) if first <= seq]
     if not firsts:
         return Position(0, 0, 0)
-    first, offset = firsts[-1], 0
-    if seq > first:
-        with open_segment(layout.segment(first)) as descriptor:
-            for count, (at, line) in enumerate(whole_lines(descriptor, 0), start=first + 1):
-                if count == seq:
-                    return Position(seq, first, at + len(line) + 1)
-        raise _missing(layout.segment(first), seq)
-    return Position(seq, first, offset)
+    first = firsts[-1]
+    if seq == first:
+        return Position(seq, first, 0)
+    with open_segment(layout.segment(first)) as descriptor:
+        near, offset = _nearest(descriptor, first, seq)
+        for count, (at, line) in enumerate(whole_lines(descriptor, offset), start=near + 1):
+            if count == seq:
+                return Position(seq, first, at + len(line) + 1)
+    raise _missing(layout.segment(first), seq)
+
+
+def _nearest(descriptor: int, first: int, seq: int) -> tuple[int, int]:
+    """Return number and offset of a leaf shortly before number ``seq``, by halving; damaged lines lead left."""
+    number, low, high = first, 0, os.fstat(descriptor).st_size
+    while high - low > _CHUNK:
+        middle = (low + high) // 2
+        start = read_at(descriptor, middle, _BACK).find(b"\n") + middle + 1
+        claimed = _claimed(read_at(descriptor, start, _CLAIM))
+        if start > middle and claimed is not None and number < claimed <= seq:
+            number, low = claimed, start
+        else:
+            high = middle
+    return number, low
 
 
 def open_for_reading(path: Path) -> int:
     """Return a descriptor of a segment.
 
-    :raises StoreDamaged: the segment is not there or cannot be read.
+    :raises StoreDamaged: the segment is not there.
+    :raises StoreError: it cannot be read.
     """
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise StoreDamaged(f"{path} is missing; restore it from a copy", path=path, code=error.errno) from error
     except OSError as error:
-        message = f"{path}: cannot be read: {error.strerror}; restore it from a copy, or give this user the right"
-        raise StoreDamaged(message, path=path, code=error.errno) from error
+        raise StoreError(f"{path}: cannot be read: {error.strerror}", path=path, code=error.errno) from error
 
 
 @contextmanager

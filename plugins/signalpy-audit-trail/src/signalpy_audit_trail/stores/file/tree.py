@@ -48,13 +48,21 @@ class TreeReader:
 
         :raises StoreDamaged: it is not there.
         """
+        return self.nodes(level, index, index + 1)
+
+    def nodes(self, level: int, start: int, stop: int) -> bytes:
+        """The complete nodes of a level from an index to before another, in one piece.
+
+        :raises StoreDamaged: one of them is not there.
+        """
+        wanted = (stop - start) * HASH_SIZE
         try:
-            found = os.pread(self._descriptor(level), HASH_SIZE, index * HASH_SIZE)
+            found = os.pread(self._descriptor(level), wanted, start * HASH_SIZE) if wanted else b""
         except FileNotFoundError:
             found = b""
-        if len(found) != HASH_SIZE:
-            path = self._folder / _name(level)
-            raise StoreDamaged(f"{path}: node {index} of the tree is missing; run: signalpy audit reindex", path=path)
+        if len(found) != wanted:
+            missing, path = start + len(found) // HASH_SIZE, self._folder / _name(level)
+            raise StoreDamaged(f"{path}: node {missing} of the tree is missing; restore it from a copy", path=path)
         return found
 
     def root(self, size: int) -> bytes:
