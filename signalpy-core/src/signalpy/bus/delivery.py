@@ -164,6 +164,7 @@ class BackgroundQueue:
             self._running[task] = item.event.span
             task.add_done_callback(partial(self._finish, item.event))
             await asyncio.wait([task])
+            del item, task  # else the last event would be kept until the next one comes
             async with self._room:
                 self._room.notify_all()
 
@@ -176,5 +177,6 @@ class BackgroundQueue:
     def _finish(self, event: Publication, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
         event.span.holds -= 1
-        if task.cancelled():
-            self._dead_letter(event, self._delivery, asyncio.CancelledError("the delivery was cancelled"))
+        error = asyncio.CancelledError("the delivery was cancelled") if task.cancelled() else task.exception()
+        if error is not None:
+            self._dead_letter(event, self._delivery, error)
