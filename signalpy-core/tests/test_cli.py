@@ -273,6 +273,21 @@ class TestErrors:
         assert 0 == shop.signalpy("--help").returncode
         assert "" == shop.signalpy("plugins").stderr
 
+    def test_ctrl_c_is_130(self, shop: Site) -> None:
+        """An interrupted command ends as shells expect, without a word."""
+        (shop.root / "signalpy_shop_cli.py").write_text(
+            "import click\n@click.command()\ndef tools(): raise KeyboardInterrupt"
+        )
+        result = shop.signalpy("tools")
+        assert (130, "", "") == (result.returncode, result.stdout, result.stderr)
+
+    def test_an_audit_that_cannot_be_written_is_2(self, shop: Site) -> None:
+        """An error of the framework, as against one of the handler, means that nothing ran."""
+        source = SHOP.replace("        return await proceed()", "        raise AuditUnavailable('the log is full')")
+        (shop.root / "signalpy_shop.py").write_text("from signalpy import AuditUnavailable\n" + source)
+        result = shop.signalpy("invoke", "shop.buy", '{"item": "apple"}')
+        assert (2, "signalpy: the log is full") == (result.returncode, one_line(result))
+
     def test_a_denied_command_says_so(self, shop: Site) -> None:
         """A command that the configuration keeps out is told with the reason, and not imported."""
         result = shop.signalpy("tools", SIGNALPY__PLUGINS__DENY='["signalpy-shop"]')
@@ -417,6 +432,7 @@ class TestInvoke:
             (["shop.buy", '{"itme": "x"}'], "shop.buy: parameters do not fit"),
             (["shop.buy", "[1]"], "JSON: expected an object, found list."),
             (["shop.buy", "{"], "JSON: expected an object, found no JSON: "),
+            (["shop.buy", ""], "JSON: expected an object, found no JSON: "),
             (["acme.buy"], "acme.buy"),
         ],
     )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -86,6 +90,31 @@ def test_columns_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     """Columns are as wide as their widest cell, the last one as long as it likes."""
     print_columns(("A", "B", "C"), [("long name", "1", "x" * 200), ("n", "", "")])
     assert ["A          B  C", f"long name  1  {'x' * 200}", "n"] == capsys.readouterr().out.splitlines()
+
+
+def test_a_terminal_gets_a_table_that_fits() -> None:
+    """With rich installed a terminal gets folded cells, in which markup is text; its JSON is indented."""
+    pytest.importorskip("rich")
+    pty = pytest.importorskip("pty")
+    code = (
+        "from signalpy.cli.output import print_columns, print_json\n"
+        "print_columns(('A', 'B'), [('[red]x', 'y' * 100)])\n"
+        "print_json({'a': 1})\n"
+    )
+    inner, outer = pty.openpty()
+    environ = {**os.environ, "TERM": "dumb"}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=outer, env=environ) as process:
+        os.close(outer)
+        shown = b""
+        with contextlib.suppress(OSError):
+            while block := os.read(inner, 4096):
+                shown += block
+    os.close(inner)
+    lines = shown.decode().split("\r\n")
+    assert 0 == process.returncode
+    assert lines[1].startswith("[red]x  yyy")
+    assert max(map(len, lines)) <= 80
+    assert ["{", '  "a": 1', "}"] == lines[-4:-1]
 
 
 class TestGraph:

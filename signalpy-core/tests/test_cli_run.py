@@ -57,11 +57,11 @@ def until(path: Path) -> None:
 
 
 class Running:
-    def __init__(self, site: Site, seconds: float, **environ: str) -> None:
+    def __init__(self, site: Site, seconds: float, *, source: str = WORKER, **environ: str) -> None:
         site.install(
             "acme-worker",
             entry_points="[signalpy.components]\nworker = acme_worker:Worker\n",
-            modules={"acme_worker.py": WORKER.replace("{seconds}", str(seconds))},
+            modules={"acme_worker.py": source.replace("{seconds}", str(seconds))},
         )
         self.folder = site.root.parent
         (self.folder / "signalpy.toml").write_text(
@@ -90,8 +90,8 @@ class Running:
 
 
 @contextmanager
-def running(site: Site, seconds: float, **environ: str) -> Iterator[Running]:
-    started = Running(site, seconds, **environ)
+def running(site: Site, seconds: float, *, source: str = WORKER, **environ: str) -> Iterator[Running]:
+    started = Running(site, seconds, source=source, **environ)
     try:
         yield started
     finally:
@@ -110,6 +110,19 @@ def test_the_first_signal_drains(site: Site, number: int) -> None:
         assert {"finished", "deactivated"} == process.left()
         assert "running: config, worker" in err
         assert "Traceback" not in err
+
+
+def test_a_signal_while_booting(site: Site) -> None:
+    """A boot that takes long can be stopped: what has started is stopped again, and that is a clean end."""
+    slow = WORKER.replace(
+        'self.rt.create_task(self.work(), name="work")', "Path('started').touch(); await asyncio.sleep(60)"
+    )
+    with running(site, 0, source=slow) as process:
+        process.signal(signal.SIGTERM)
+        code, _, err = process.end()
+        assert 0 == code
+        assert "stopped before everything had started" in err
+        assert "running:" not in err
 
 
 def test_policy_lines_are_json(site: Site) -> None:

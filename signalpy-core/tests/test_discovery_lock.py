@@ -100,6 +100,11 @@ class TestFile:
         assert origin == lock.distributions[1].origin
         assert ["signalpy.lock"] == [file.name for file in path.parent.glob("*.lock*")]
 
+    def test_an_origin_that_is_no_json(self, site: Site) -> None:
+        """A broken direct_url.json is locked as unreadable, so that a later good one is a difference."""
+        site.install("signalpy-a", entry_points="[signalpy.components]\na = a:A\n", files={"direct_url.json": "broken"})
+        assert {"unreadable": True} == lock_of(scan(PluginSettings(), path=site.path).installed).distributions[0].origin
+
     def test_it_is_the_same_every_time(self, locked: Site) -> None:
         """Nothing in it depends on when or where it is written."""
         path = locked.root.parent / "signalpy.lock"

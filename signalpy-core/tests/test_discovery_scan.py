@@ -113,6 +113,14 @@ class TestDuplicates:
         assert "signalpy-orders in" in found.warnings[0]
         assert "installed 2 times in one folder, the newest counts" in found.warnings[0]
 
+    def test_a_version_that_is_none_is_the_oldest(self, site: Site) -> None:
+        """A version that no rule can read loses against any that it can."""
+        site.component("signalpy-orders", "orders", "1.0")
+        site.component("signalpy-orders", "orders", "latest")
+        assert ["1.0"] == [
+            item.version for item in scan(EVERYTHING, path=site.path).candidates if item.name == "orders"
+        ]
+
     def test_what_pip_left_behind(self, site: Site) -> None:
         """A folder that pip renamed in order to remove it is no installation."""
         info = site.component("signalpy-orders", "orders")

@@ -1,7 +1,7 @@
 """An entry point: what a distribution says it has, where, and the step from there to the object.
 
-The file is parsed here: a bad reference shall cost its own entry and nothing else, while importlib-metadata, depending on
-its version, refuses every entry of the file for it.
+The file is parsed here: a bad reference shall cost its own entry and nothing else, while importlib-metadata, depending
+on its version, refuses every entry of the file for it.
 """
 
 from __future__ import annotations
