@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -95,7 +96,13 @@ class AuditTrail:
         drafting = Drafting(settings.max_record)
         self._notices = Notices(drafting, self._origins)
         self._capture = Capture(settings, self._origins)
-        self._keeper = await open_keeper(settings.store or DEFAULT_STORE, self._notices, self._first)
+        self._keeper = await open_keeper(
+            settings.store or DEFAULT_STORE,
+            self._notices,
+            self._first,
+            keys=Path(settings.keys) if settings.keys is not None else None,
+            interval=settings.checkpoint_interval,
+        )
         self._mode = MODES[settings.mode](self._capture, Scribe(drafting), self._keeper)
 
     @lifecycle.deactivate
@@ -115,7 +122,8 @@ class AuditTrail:
             if taken is not None:
                 return await self._mode.call(taken, proceed)
         elif (told := self._capture.event(operation)) is not None:
-            return await self._mode.event(told, proceed)
+            stand = self._mode.lifecycle if told.is_lifecycle else self._mode.event
+            return await stand(told, proceed)
         return await self._mode.untaken(operation, proceed)
 
     @hookimpl(trylast=True)

@@ -6,15 +6,18 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from signalpy_audit_trail import search
+from signalpy_audit_trail.checkpoints import Checkpointer
 from signalpy_audit_trail.commit import append_sync
 from signalpy_audit_trail.draft import Draft, Receipt
 from signalpy_audit_trail.handover import durable, hand
 from signalpy_audit_trail.notices import Notices
+from signalpy_audit_trail.signing import Keys
 from signalpy_audit_trail.store import Store, StoreReader
-from signalpy_audit_trail.stores import open_store
+from signalpy_audit_trail.stores import keys_beside, open_store
 from signalpy_audit_trail.writer import LogWriter
 
 log = logging.getLogger("signalpy.audit_trail")
@@ -24,12 +27,14 @@ class Keeper:
     """The store with its writer; it takes drafts as a ``Log`` does.
 
     :param store: open, its first record written.
+    :param checkpoints: signs its head; nobody does, if not given.
     """
 
-    def __init__(self, store: Store, notices: Notices) -> None:
+    def __init__(self, store: Store, notices: Notices, checkpoints: Checkpointer | None = None) -> None:
         self._store = store
         self._notices = notices
-        self._writer = LogWriter(store, gap=notices.gap)
+        self._checkpoints = checkpoints
+        self._writer = LogWriter(store, gap=notices.gap, housekeeping=checkpoints)
         self._reader: StoreReader | None = None
         self._reading = threading.Lock()
 
@@ -43,8 +48,9 @@ class Keeper:
         return self._writer.submit(draft)
 
     def status(self) -> dict[str, Any]:
-        """How the log does; see ``LogWriter.status``."""
-        return self._writer.status()
+        """How the log does; see ``LogWriter.status``; ``unsigned`` says why its head could not be signed."""
+        failure = self._checkpoints.failure if self._checkpoints is not None else None
+        return {**self._writer.status(), **({"unsigned": failure} if failure is not None else {})}
 
     def ask(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         """Answers a query; it reads files, so call it in a thread.
@@ -71,8 +77,13 @@ class Keeper:
             self._store.close()
 
 
-async def open_keeper(url: str, notices: Notices, first: Callable[[Store], Draft]) -> Keeper:
+async def open_keeper(
+    url: str, notices: Notices, first: Callable[[Store], Draft], *, keys: Path | None, interval: float
+) -> Keeper:
     """Opens a trail and writes its first records: a gap for each writer that had stopped uncleanly, then ``first``.
+
+    :param keys: folder of the keys that sign its head; beside the trail, if not given.
+    :param interval: seconds between two signed heads.
 
     :raises StoreError: it cannot be opened or written; it is closed again.
     """
@@ -83,7 +94,10 @@ async def open_keeper(url: str, notices: Notices, first: Callable[[Store], Draft
     if interruption is not None:
         await asyncio.to_thread(opening.result().close)
         raise interruption
-    return Keeper(opening.result(), notices)
+    store = opening.result()
+    folder = keys or keys_beside(url)
+    checkpoints = Checkpointer(store, Keys(folder), interval=interval) if folder is not None else None
+    return Keeper(store, notices, checkpoints)
 
 
 def _open(url: str, notices: Notices, first: Callable[[Store], Draft]) -> Store:

@@ -44,6 +44,8 @@ class Settings(BaseModel):
     :param mode: when a record must be durable.
     :param subjects: paths into the data that name whom or what a fact concerns, by pattern on event type or target.
     :param max_record: the most bytes that one stored record may have; what is longer is cut, and says where.
+    :param keys: folder of the keys that sign the log's head; ``<trail>.keys`` beside the trail if not given.
+    :param checkpoint_interval: seconds between two signed heads of a log that grows.
     :param application: what ``origin.application`` says; the name of the running program if not given.
     """
 
@@ -55,6 +57,8 @@ class Settings(BaseModel):
     subjects: dict[str, Texts] = Field(default_factory=dict)
     max_record: Annotated[int, BeforeValidator(size_in_bytes), Field(ge=SMALLEST, le=LARGEST)] = 1 << 20
     application: str | None = Field(default=None, min_length=1)
+    keys: str | None = Field(default=None, min_length=1)
+    checkpoint_interval: Annotated[float, Field(gt=0, le=86_400)] = 60.0
 
     @field_validator("subjects")
     @classmethod

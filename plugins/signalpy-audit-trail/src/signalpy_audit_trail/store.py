@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from signalpy.errors import SignalPyError
@@ -238,6 +239,9 @@ class Driver(Protocol):
         :raises StoreMissing: there is no trail.
         :raises StoreError: one line; nothing was altered.
         """
+
+    def path(self, location: str) -> Path | None:
+        """Return the file or folder that the trail is; `None` where it has no place among the files of this host."""
 
     def writable(self, location: str) -> bool:
         """Tell whether this process may append to the trail at ``location``."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from signalpy.errors import AuditUnavailable
+from signalpy_audit_trail.checkpoints import Housekeeping
 from signalpy_audit_trail.commit import commit
 from signalpy_audit_trail.draft import Draft, GapFactory, Receipt
 from signalpy_audit_trail.outage import Outage, way_out
@@ -48,6 +49,7 @@ class LogWriter:
     :param capacity_bytes: the same in bytes.
     :param gap: makes the record of a time in which the log could not be written.
     :param retry: seconds between attempts to write again.
+    :param housekeeping: what else is done on the thread that writes, such as signing the head.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class LogWriter:
         capacity: int = CAPACITY,
         capacity_bytes: int = CAPACITY_BYTES,
         retry: float = RETRY,
+        housekeeping: Housekeeping | None = None,
     ) -> None:
         self._store = store
         self._gap = gap
@@ -66,6 +69,8 @@ class LogWriter:
         self._bytes_in = 0  # counted by those that submit
         self._bytes_out = 0  # counted by the thread
         self._retry = retry
+        self._housekeeping = housekeeping
+        self._due: float | None = None
         self._process = os.getpid()
         self._queue: deque[_Entry] = deque()
         self._wake = threading.Event()
@@ -184,6 +189,8 @@ class LogWriter:
             if self._closing.is_set() and (not self._queue or self._outage is not None):
                 self._give_up()
                 return
+            if self._housekeeping is not None and self._outage is None:
+                self._due = self._housekeeping.tick()
 
     def _sleep(self) -> None:
         """Wait for records; after a failure, wait for the next attempt, however many come meanwhile."""
@@ -192,7 +199,7 @@ class LogWriter:
             return
         self._asleep = True
         if not self._queue and not self._closing.is_set():
-            self._wake.wait()
+            self._wake.wait(self._due)
         self._asleep = False
         self._wake.clear()
 
@@ -254,6 +261,8 @@ class LogWriter:
 
     def _give_up(self) -> None:
         """After the last attempt: tell what is lost, so that it is at least in the application's own log."""
+        if self._housekeeping is not None and self._outage is None:
+            self._housekeeping.finish()
         left, self._queue = list(self._queue), deque()
         error = AuditUnavailable(f"{self._store.url}: the writer was closed before the record could be written")
         self._tell([(entry.pending, error) for entry in left])

@@ -31,9 +31,9 @@ def check_index(path: Path, origin: str, leaves: Leaves) -> IndexState:
         return IndexState(None)
     try:
         with closing(_open(path)) as connection:
-            held, size = connection.execute("SELECT origin, size FROM state").fetchone()
-            if held != origin:
+            if connection.execute("SELECT origin FROM state").fetchone() != (origin,):
                 return IndexState(None, "the index is of another trail")
+            (size,) = connection.execute("SELECT coalesce(max(seq) + 1, 0) FROM record").fetchone()
             (sound,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             if sound != "ok":
                 return IndexState(size, f"the index is damaged: {sound}")

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +45,21 @@ class Keys:
     def exists(self) -> bool:
         """Whether there is a key that signs."""
         return (self.folder / PRIVATE).exists()
+
+    def ensure(self, name: str) -> Signer:
+        """The key in force; made if there is none, by one process at a time.
+
+        :raises KeyFileError: as `signer`, or if the folder cannot be made.
+        """
+        if not self.exists():
+            try:
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with _alone(self.folder):
+                    if not self.exists():
+                        return self.make(name)
+            except OSError as error:
+                raise KeyFileError(f"no key can be made ({error.strerror or error})", self.folder) from None
+        return self.signer()
 
     def make(self, name: str) -> Signer:
         """Makes a key and puts it in force; keys that were in force stay among the public ones. Durable on return."""
@@ -85,6 +104,16 @@ class Keys:
 
     def _write(self, name: str, text: str) -> None:
         replace_file(self.folder / name, text.encode())
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _encoded(signer: Signer) -> str:

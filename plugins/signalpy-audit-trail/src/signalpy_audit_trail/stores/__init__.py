@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from signalpy_audit_trail.store import Driver, Store, StoreError, StoreReader, UnknownStore
@@ -39,6 +40,17 @@ def open_reader(
     """
     driver, location = find_driver(url, allowed=allowed)
     return driver.read(location, index=index)
+
+
+def keys_beside(url: str) -> Path | None:
+    """Return the folder beside a trail in which its keys lie unless the configuration says otherwise.
+
+    :returns: ``<trail>.keys``; `None` for a trail that has no place among the files of this host.
+    :raises UnknownStore: as `open_store`.
+    """
+    driver, location = find_driver(url)
+    path = driver.path(location)
+    return None if path is None else path.with_name(f"{path.name}.keys")
 
 
 def find_driver(url: str, *, allowed: Callable[[EntryPoint], bool] | None = None) -> tuple[Driver, str]:

@@ -5,6 +5,6 @@ of `signalpy_audit_trail.store.StoreReader`.
 """
 
 from signalpy_audit_trail.verification.report import CHECKS, Check, Report, Result
-from signalpy_audit_trail.verification.verify import Anchors, verify
+from signalpy_audit_trail.verification.verifier import Anchors, verify
 
 __all__ = ["CHECKS", "Anchors", "Check", "Report", "Result", "verify"]

@@ -94,31 +94,25 @@ def _fault(seq: int, expected: int, leaf: bytes) -> Bad | None:
 def _compare(reader: StoreReader, start: int, hashes: list[bytes]) -> list[Bad]:
     """Holds the nodes over the run against those that are kept.
 
-    Where the topmost node is the same the records are, and a difference below it is one of the nodes.
+    Where the kept node above a record is that of the record as it is now, a difference below is one of the nodes.
     """
-    rows = rows_over(hashes)
-    different: list[tuple[int, int]] = []
-    for level, row in enumerate(rows):
-        if not row:
+    wanted = rows_over(hashes)
+    try:
+        kept = [_kept(reader, level, start >> level, len(row)) for level, row in enumerate(wanted)]
+    except StoreDamaged as error:
+        return [Bad("tree", start, str(error))]
+    for level, row in enumerate(wanted):
+        if kept[level] == row:
             continue
-        try:
-            kept = reader.nodes(level, start >> level, (start >> level) + len(row))
-        except StoreDamaged as error:
-            return [Bad("tree", start, str(error))]
-        wanted = b"".join(row)
-        if kept != wanted:
-            different.append((level, _first_difference(kept, wanted)))
-    if not different:
-        return []
-    level, at = different[0]
-    records_changed = len(different) == len(rows) and level == 0
-    if records_changed:
-        seq = start + at
-        return [Bad("bytes", seq, f"record {seq} is not what it was when its hash was kept")]
-    seq = start + (at << level)
-    return [Bad("tree", seq, f"node {(start >> level) + at} of level {level} is not that of the records below it")]
+        at = next(at for at, one in enumerate(row) if kept[level][at] != one)
+        above = [(up, at >> up) for up in range(1, len(wanted)) if at >> up < len(wanted[up])] if level == 0 else []
+        if level == 0 and all(kept[up][index] != wanted[up][index] for up, index in above):
+            return [Bad("bytes", start + at, f"record {start + at} is not what it was when its hash was kept")]
+        detail = f"node {(start >> level) + at} of level {level} is not that of the records below it"
+        return [Bad("tree", start + (at << level), detail)]
+    return []
 
 
-def _first_difference(kept: bytes, wanted: bytes) -> int:
-    pairs = range(0, len(wanted), HASH_SIZE)
-    return next(at // HASH_SIZE for at in pairs if kept[at : at + HASH_SIZE] != wanted[at : at + HASH_SIZE])
+def _kept(reader: StoreReader, level: int, first: int, count: int) -> list[bytes]:
+    nodes = reader.nodes(level, first, first + count)
+    return [nodes[at : at + HASH_SIZE] for at in range(0, len(nodes), HASH_SIZE)]

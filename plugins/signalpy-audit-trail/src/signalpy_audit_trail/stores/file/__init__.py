@@ -23,6 +23,10 @@ class FileDriver:
         """Open the trail in a folder for reading."""
         return FileReader(locate(location), index=None if index is None else Path(index))
 
+    def path(self, location: str) -> Path:
+        """Return the trail's folder."""
+        return locate(location)
+
     def writable(self, location: str) -> bool:
         """Tell whether this process may append to the trail in a folder."""
         return may_write(locate(location))

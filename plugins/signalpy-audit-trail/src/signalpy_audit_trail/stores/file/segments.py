@@ -103,7 +103,12 @@ def read_at(descriptor: int, offset: int, length: int) -> bytes:
 
 
 def size_of(layout: Layout) -> int:
-    """Return how many whole leaves there are, from the last segment alone.
+    """Return how many whole leaves there are; see `end_of`."""
+    return end_of(layout).seq
+
+
+def end_of(layout: Layout) -> Position:
+    """Return where the whole leaves end, from the last segment alone.
 
     Lines at the very end that are no leaves, as a crash may leave them, do not count.
 
@@ -111,25 +116,23 @@ def size_of(layout: Layout) -> int:
     """
     firsts = list_segments(layout)
     if not firsts:
-        return 0
+        return Position(0, 0, 0)
     with open_segment(layout.segment(firsts[-1])) as descriptor:
         end = os.fstat(descriptor).st_size
         while (found := last_line(descriptor, end)) is not None:
             offset, line = found
             seq = _claimed(line)
             if seq is not None and is_leaf(line, seq) and _follows(descriptor, offset, seq, firsts[-1]):
-                return seq + 1
+                return Position(seq + 1, firsts[-1], offset + len(line) + 1)
             end = offset
-    return firsts[-1]
+    return Position(firsts[-1], firsts[-1], 0)
 
 
 def torn_bytes(layout: Layout) -> int:
     """Return how many bytes lie behind the last whole leaf of the last segment."""
-    size = size_of(layout)
-    if not size:
-        return sum(layout.segment(first).stat().st_size for first in list_segments(layout))
-    end = find(layout, size)
-    return max(0, layout.segment(end.segment).stat().st_size - end.offset)
+    end = end_of(layout)
+    path = layout.segment(end.segment)
+    return path.stat().st_size - end.offset if path.exists() else 0
 
 
 def _follows(descriptor: int, offset: int, seq: int, first: int) -> bool:
