@@ -177,10 +177,13 @@ def _explain_absence(layout: Layout) -> NoReturn:
     raise StoreMissing(f"{layout.root}: there is no trail (the folder is empty)", path=layout.root)
 
 
-def create_metadata(layout: Layout) -> Metadata:
-    """Write ``trail.json`` of a new trail, durably and in one step; to be called by the one who holds the lock."""
+def create_metadata(layout: Layout, origin: str | None = None) -> Metadata:
+    """Write ``trail.json`` of a new trail, durably and in one step; to be called by the one who holds the lock.
+
+    :param origin: of the log that the trail is a copy of; made now, for a new log.
+    """
     created = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    metadata = Metadata(format=FORMAT, origin=f"signalpy.audit/{secrets.token_hex(16)}", created=created)
+    metadata = Metadata(format=FORMAT, origin=origin or f"signalpy.audit/{secrets.token_hex(16)}", created=created)
     replace_file(layout.metadata, msgspec.json.encode(metadata) + b"\n")
     sync_folder(layout.root.absolute().parent)
     return metadata

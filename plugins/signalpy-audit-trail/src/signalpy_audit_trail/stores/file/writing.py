@@ -36,6 +36,7 @@ class FileStore:
     :param segment_bytes: size at which a segment is sealed.
     :param segment_age: seconds after which a segment is sealed by the next record.
     :param wait: seconds after which the wait for another writer's turn is given up.
+    :param origin: of the log that this is to be a copy of, if it is made now.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class FileStore:
         segment_bytes: int = SEGMENT_BYTES,
         segment_age: float = SEGMENT_AGE,
         wait: float = 5.0,
+        origin: str | None = None,
     ) -> None:
         self._root = root
         self._layout = Layout(root)
@@ -65,7 +67,7 @@ class FileStore:
             raise _unwritable(root, error) from error
         self._segments = SegmentLog(self._layout, self._lock, segment_bytes=segment_bytes, segment_age=segment_age)
         try:
-            self._enter(guest=guest)
+            self._enter(guest=guest, origin=origin)
         except BaseException as error:
             self._let_go()
             if isinstance(error, OSError) and not isinstance(error, StoreError):
@@ -150,9 +152,9 @@ class FileStore:
         self._reading.close()
         self._let_go()
 
-    def _enter(self, *, guest: bool) -> None:
+    def _enter(self, *, guest: bool, origin: str | None) -> None:
         self._lock.acquire()
-        metadata = _metadata(self._layout) or create_metadata(self._layout)
+        metadata = _metadata(self._layout) or create_metadata(self._layout, origin)
         self.origin = self._reading.origin = metadata.origin
         self._segments.recover()
         if not guest:
