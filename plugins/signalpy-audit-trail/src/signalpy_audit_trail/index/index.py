@@ -27,6 +27,9 @@ _CHUNK = 4000
 _MOST_UNDONE = 50_000
 _IDS_PER_QUESTION = 400
 
+_ALL = Run("record NOT INDEXED", Clause("1"))
+"""The records by position; SQLite shall not find a way of its own, which it would sort afterwards."""
+
 T = TypeVar("T")
 
 
@@ -224,7 +227,7 @@ def _merged(
     connection: sqlite3.Connection, plan: Plan, low: int, high: int, *, descending: bool, limit: int
 ) -> list[tuple[int, int, int, int]]:
     """Read as far as is needed into each run, and return the first rows of all in order."""
-    runs = plan.lead.runs if plan.lead else (Run("record", Clause("1")),)
+    runs = plan.lead.runs if plan.lead else (_ALL,)
     direction = "DESC" if descending else "ASC"
     cursors = []
     for run in runs:
@@ -243,7 +246,7 @@ def _merged(
 
 def _counted(connection: sqlite3.Connection, plan: Plan, column: str) -> dict[str | None, int]:
     numbers: Counter[int | None] = Counter()
-    for run in plan.lead.runs if plan.lead else (Run("record", Clause("1")),):
+    for run in plan.lead.runs if plan.lead else (_ALL,):
         where, parameters = _where(run, plan, plan.low, plan.high)
         join, grouped = "", f"record.{column}"
         if column == "subject":

@@ -128,7 +128,7 @@ def _interned(connection: Connection, filters: Filters) -> Iterator[tuple[Clause
     for field, column, wanted, pattern, index, implied in asked:
         if wanted is None:
             continue
-        if pattern and not wanted.strip("*"):
+        if pattern and wanted and not wanted.strip("*"):
             yield Clause(f"record.{column} IS NOT NULL"), None
             continue
         terms = _matching(connection, field, wanted) if pattern else _exact(connection, field, wanted)
