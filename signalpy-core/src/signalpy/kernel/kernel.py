@@ -15,6 +15,7 @@ from signalpy.bus import Bus, Dispatcher
 from signalpy.configuration import Configuration, Source, load
 from signalpy.definition import ComponentSpec, adopted
 from signalpy.discovery import inventory, scan
+from signalpy.discovery.filter import Filter
 from signalpy.errors import ComponentUnavailable, LifecycleError, TargetNotFound
 from signalpy.hooks import HookRegistry
 from signalpy.kernel.activation import Activation
@@ -27,7 +28,7 @@ from signalpy.kernel.services import Services
 from signalpy.kernel.stages import refuse_inside
 from signalpy.kernel.unit import Roster
 from signalpy.kernel.watchdog import Watchdog
-from signalpy.matching import matches_any
+from signalpy.matching import did_you_mean
 from signalpy.operation import current
 from signalpy.policy import Policies
 from signalpy.runtime import Facts
@@ -339,9 +340,9 @@ class Kernel:
 
     def _take_in(self, cls: type) -> None:
         entry = self._catalog.add_class(cls)
-        pattern = matches_any(entry.name, self.configuration.plugins.deny) if entry.name != "config" else None
-        if pattern is not None:
-            entry.mark(State.DENIED, f"[plugins] deny has {pattern!r}")
+        denial = Filter((), self.configuration.plugins.deny).denial(entry.name)
+        if denial and entry.name != "config":
+            entry.mark(State.DENIED, denial)
 
     def _unavailable(self, target: str) -> ComponentUnavailable | None:
         name = target.partition(".")[0]
@@ -363,7 +364,8 @@ class Kernel:
     def _warn_of_strays(self) -> None:
         for table in self.configuration.tables:
             if table not in self._catalog:
-                log.warning("configuration: no component owns the table [%s]", table)
+                hint = did_you_mean(table, self._catalog.names())
+                log.warning("%s: no component owns the table [%s].%s", self.configuration.origin(table), table, hint)
 
     def _close(self) -> None:
         self._state = "stopped"
