@@ -29,6 +29,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import math
+import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -44,7 +45,6 @@ from uuid import UUID
 
 import msgspec
 import uuid_utils
-from pydantic import BaseModel, RootModel
 
 from signalpy_audit_trail.fieldpath import Json, Path, Step, Wild
 from signalpy_audit_trail.members import MISSING, class_name, declared, is_a, lineage, stored
@@ -139,6 +139,7 @@ class _Walk:
 
     def other(self, kind: type, value: Any, floor: int) -> Json:
         """A value of no plain type: by the nearest of its classes that is known."""
+        _learn_models()
         for base in lineage(kind):
             if (scalar := _SCALARS.get(id(base))) is not None:
                 found = scalar(value, self.clip())
@@ -323,7 +324,20 @@ _CONTAINERS: Final[dict[int, Callable[[_Walk, Any, int], Json]]] = {
     id(frozenset): _iterable(frozenset, ordered=False),
     id(types.MappingProxyType): _proxy,
     id(Enum): _inside("_value_"),
-    id(RootModel): _inside("root"),
-    id(BaseModel): _model,
     id(msgspec.Struct): _struct,
 }
+
+
+_MODELS: Final[dict[tuple[str, str], Callable[[_Walk, Any, int], Json]]] = {
+    ("pydantic.root_model", "RootModel"): _inside("root"),
+    ("pydantic.main", "BaseModel"): _model,
+}
+"""What is not known yet, by module and name. A command that does not load pydantic meets no model of it."""
+
+
+def _learn_models() -> None:
+    for (module, name), how in list(_MODELS.items()):
+        kind = getattr(sys.modules.get(module), name, None)
+        if kind is not None:
+            _CONTAINERS[id(kind)] = how
+            _MODELS.pop((module, name), None)
