@@ -160,7 +160,7 @@ class Kernel:
 
         ``.sync`` for threads.
         """
-        return Proxy(self, name)
+        return Proxy(self.bus, name, lambda: self._spec(name))
 
     async def boot(self) -> None:
         """Imports and activates what was discovered; discovers installed distributions if nobody called ``discover``.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from signalpy.bus import Bus
+from signalpy.definition import ComponentSpec
 from signalpy.definition.adoption import arguments_of
 from signalpy.matching import did_you_mean
-
-if TYPE_CHECKING:
-    from signalpy.kernel.kernel import Kernel
 
 
 class Proxy:
@@ -19,9 +18,10 @@ class Proxy:
     mapping or model instance. ``sync`` has the same methods for threads, where they return the result itself.
     """
 
-    def __init__(self, kernel: Kernel, component: str) -> None:
-        self._kernel = kernel
+    def __init__(self, bus: Bus, component: str, spec: Callable[[], ComponentSpec | None]) -> None:
+        self._bus = bus
         self._component = component
+        self._spec = spec
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self._component})>"
@@ -29,13 +29,13 @@ class Proxy:
     @property
     def sync(self) -> SyncProxy:
         """The same methods for threads."""
-        return SyncProxy(self._kernel, self._component)
+        return SyncProxy(self._bus, self._component, self._spec)
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-        kernel, target = self._kernel, self._target(name)
+        bus, target = self._bus, self._target(name)
 
         async def method(*args: Any, **kwargs: Any) -> Any:
-            return await kernel.bus.invoke(target, self._params(name, args, kwargs))
+            return await bus.invoke(target, self._params(name, args, kwargs))
 
         return method
 
@@ -46,11 +46,11 @@ class Proxy:
         return f"{self._component}.{name}"
 
     def _runnables(self) -> list[str]:
-        spec = self._kernel._spec(self._component)
+        spec = self._spec()
         return [item.name for item in spec.runnables] if spec is not None else []
 
     def _params(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        spec = self._kernel._spec(self._component)
+        spec = self._spec()
         return arguments_of(spec.cls if spec is not None else object, name, args, kwargs)
 
 
@@ -58,9 +58,9 @@ class SyncProxy(Proxy):
     """A proxy whose methods block the calling thread until the result is there; not for the loop's own thread."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        kernel, target = self._kernel, self._target(name)
+        bus, target = self._bus, self._target(name)
 
         def method(*args: Any, **kwargs: Any) -> Any:
-            return kernel.bus.invoke_sync(target, self._params(name, args, kwargs))
+            return bus.invoke_sync(target, self._params(name, args, kwargs))
 
         return method
