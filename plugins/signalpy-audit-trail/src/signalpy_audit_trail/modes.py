@@ -65,6 +65,13 @@ class Mode(ABC):
         await self._noted(taken, returned(result, taken.by))
         return result
 
+    async def lifecycle(self, taken: TakenEvent, proceed: Proceed) -> Any:
+        """Around an event of the kernel's own: published also while the log cannot be written, recorded once it can."""
+        handed = self._hand(taken, taken.fact)
+        result = await proceed()
+        await self._wait_if_healthy(handed)
+        return result
+
     def _raised(self, taken: Taken, error: BaseException) -> Ending:
         return raised(error, taken.by, denied=self._denials.is_new(error))
 
@@ -104,8 +111,10 @@ class Mode(ABC):
             raise unrecorded
 
     async def _noted(self, taken: Taken, ending: Ending) -> None:
-        """Hands the record over and waits, but for a log that cannot be written."""
-        handed = self._hand(taken, ending)
+        await self._wait_if_healthy(self._hand(taken, ending))
+
+    async def _wait_if_healthy(self, handed: asyncio.Future[Receipt]) -> None:
+        """Waits for a record, but not for a log that cannot be written; that keeps it."""
         if self._log.healthy:
             _, interruption = await durable(handed)
             if interruption is not None:

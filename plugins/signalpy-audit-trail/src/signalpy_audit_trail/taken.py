@@ -13,7 +13,7 @@ from signalpy_audit_trail.encoding import Plain
 from signalpy_audit_trail.fieldpath import Json, Path, written
 from signalpy_audit_trail.members import MISSING, is_a, member
 from signalpy_audit_trail.outcome import Ending, told
-from signalpy_audit_trail.record import Record
+from signalpy_audit_trail.record import LIFECYCLE, Record
 from signalpy_audit_trail.subjects import MOST, Subjects
 
 Captured: TypeAlias = Call | Publication
@@ -155,6 +155,11 @@ class TakenEvent(Taken):
     def by(self) -> str:
         """The publisher."""
         return self.operation.caller
+
+    @property
+    def is_lifecycle(self) -> bool:
+        """Whether it is the kernel's own."""
+        return bool(self._common["kind"] == LIFECYCLE)
 
     @property
     def fact(self) -> Ending:
