@@ -1,0 +1,34 @@
+"""The group ``audit``; a command of it is imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+_COMMANDS = {
+    "query": "signalpy_audit_trail.cli.query:query",
+    "tail": "signalpy_audit_trail.cli.tail:tail",
+}
+"""Where each command is: module and object."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=LazyGroup)
+def audit() -> None:
+    """Search the audit trail and follow it, also while applications write it."""

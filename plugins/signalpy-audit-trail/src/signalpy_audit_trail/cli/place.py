@@ -1,0 +1,136 @@
+"""Which trail a command reads, and the record that it was read."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import click
+import uuid_utils
+
+from signalpy.cli.options import options
+from signalpy_audit_trail.commit import append_sync
+from signalpy_audit_trail.draft import Draft
+from signalpy_audit_trail.store import StoreError, StoreReader
+from signalpy_audit_trail.stores import find_driver, open_store
+
+DEFAULT_STORE: Final = "file:audit-trail"
+_LIMIT: Final = 1 << 20
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def trail_options(command: F) -> F:
+    """Add ``--store`` and ``--index``."""
+    store = click.option(
+        "--store",
+        metavar="URL",
+        help=f"The trail, such as file:///var/lib/bank/trail. Without it: [audit-trail] store, else {DEFAULT_STORE}.",
+    )
+    index = click.option(
+        "--index",
+        metavar="PATH",
+        help="Where to keep the derived index of a trail that may not be written. Without it: the user's cache.",
+    )
+    return store(index(command))
+
+
+class Place:
+    """One trail, for one command.
+
+    :param url: the store.
+    :param index: where to keep what searching derives, if not at the store's own place.
+    """
+
+    def __init__(self, url: str, index: str | None) -> None:
+        self.url = url
+        driver, location = find_driver(url)
+        self.reader: StoreReader = driver.read(location, index=index)
+        self._writable = driver.writable(location)
+        self._started = time.perf_counter_ns()
+
+    def record_access(self, action: str, filters: Mapping[str, Any], returned: int | None = None) -> None:
+        """Append the record of this access; where that cannot be done, say so on stderr and go on.
+
+        :param action: what is done, ``audit-trail.query``.
+        :param filters: what was asked for.
+        :param returned: how many records, or groups of them, are given out, if that is known.
+        """
+        if not self._writable:
+            _not_recorded("the trail may not be written")
+            return
+        duration = (time.perf_counter_ns() - self._started) // 1000
+        data = {"filters": dict(filters)} | ({} if returned is None else {"returned": returned})
+        try:
+            store = open_store(self.url, guest=True)
+            try:
+                append_sync(store, access_draft(action, data, duration_us=duration))
+            finally:
+                store.close()
+        except StoreError as error:
+            _not_recorded(str(error))
+
+
+@contextmanager
+def opened(store: str | None, index: str | None) -> Iterator[Place]:
+    """Open the trail that the user means, for reading.
+
+    :raises StoreError: it cannot be read; nothing was altered.
+    """
+    place = Place(store or _configured() or DEFAULT_STORE, index)
+    try:
+        yield place
+    finally:
+        place.reader.close()
+
+
+def access_draft(action: str, data: Mapping[str, Any], *, duration_us: int | None = None) -> Draft:
+    """Return the draft of an ``access`` record of this command, with the user of the operating system as the actor."""
+    from signalpy_audit_trail.drafting import Drafting
+    from signalpy_audit_trail.encoding import plain, text
+    from signalpy_audit_trail.origin import Origins
+    from signalpy_audit_trail.record import ACCESS, SUCCESS, Record, stamp
+
+    moment = stamp(datetime.now(UTC))
+    operation = str(uuid_utils.uuid7())
+    record = Record(
+        id=str(uuid_utils.uuid7()),
+        operation_id=operation,
+        time=moment,
+        recorded_at=moment,
+        kind=ACCESS,
+        action=action,
+        actor=text(user()),
+        client={"uid": os.getuid()},
+        caller="kernel",
+        target=action,
+        outcome=SUCCESS,
+        duration_us=duration_us,
+        data=plain(data).value,
+        correlation_id=operation,
+        origin=Origins("signalpy").of(),
+    )
+    return Drafting(_LIMIT).draft(record)
+
+
+def user() -> str:
+    """Return the name of the user whose rights this process has; environment variables have no say in it."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid:{os.geteuid()}"
+
+
+def _configured() -> str | None:
+    table = options().configuration.tables.get("audit-trail", {})
+    store = table.get("store")
+    return store if isinstance(store, str) and store else None
+
+
+def _not_recorded(why: str) -> None:
+    click.echo(f"signalpy: this access is not recorded: {why}", err=True)

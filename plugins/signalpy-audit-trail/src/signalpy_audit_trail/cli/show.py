@@ -1,0 +1,68 @@
+"""Records for people: one line each, in columns, safe to print whatever they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+_HEAD: Final = ("SEQ", "TIME", "KIND", "ACTOR", "ACTION", "OUTCOME", "ABOUT")
+_WIDEST: Final = 40
+
+
+class Columns:
+    """Prints rows under one head; the first rows decide how wide the columns are."""
+
+    def __init__(self, head: Sequence[str] = _HEAD) -> None:
+        self._head = tuple(head)
+        self._widths: list[int] = []
+
+    def print(self, rows: Iterable[Sequence[str]]) -> None:
+        """Print some rows, the head before the first of all."""
+        lines = [tuple(row) for row in rows]
+        if not self._widths:
+            columns = zip(self._head, *lines, strict=True)
+            self._widths = [min(_WIDEST, max(map(len, column))) for column in columns]
+            lines.insert(0, self._head)
+        for line in lines:
+            cells = [cell.ljust(width) for cell, width in zip(line, self._widths, strict=True)]
+            click.echo("  ".join(cells).rstrip())
+
+
+def row(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of one record."""
+    return (
+        printable(record.get("seq")),
+        _time(record.get("time")),
+        printable(record.get("kind")),
+        printable(record.get("actor")),
+        printable(record.get("action")),
+        printable(record.get("outcome")),
+        _about(record),
+    )
+
+
+def printable(value: Any) -> str:
+    """Return a value as text in which nothing commands a terminal: what is not printable is escaped."""
+    if value is None:
+        return "-"
+    text = value if isinstance(value, str) else str(value)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+def _time(value: Any) -> str:
+    text = printable(value)
+    return f"{text[:23]}Z" if len(text) == 27 and text.endswith("Z") else text
+
+
+def _about(record: Mapping[str, Any]) -> str:
+    subjects = record.get("subjects")
+    parts = [printable(subject) for subject in subjects] if isinstance(subjects, list) else []
+    error = record.get("error")
+    if isinstance(error, Mapping):
+        parts.append(": ".join(printable(error[name]) for name in ("type", "message") if error.get(name)))
+    target = record.get("target")
+    if target is not None and target != record.get("action"):
+        parts.insert(0, printable(target))
+    return " ".join(parts)

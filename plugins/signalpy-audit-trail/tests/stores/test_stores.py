@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+import pytest
+
+from signalpy_audit_trail.store import StoreError, UnknownStore
+from signalpy_audit_trail.stores import GROUP, find_driver, open_reader, open_store
+from signalpy_audit_trail.stores.file import FileReader, FileStore
+
+
+def installed(folder: Path, monkeypatch: pytest.MonkeyPatch, *claims: tuple[str, str, str]) -> None:
+    """Distributions that claim schemes: (distribution, scheme, object)."""
+    for name, scheme, value in claims:
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{GROUP}]\n{scheme} = {value}\n")
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def test_the_file_store_is_registered_like_anyones(root: Path) -> None:
+    """``file:`` is found through the entry-point group, for writing and for reading."""
+    assert "file" in {point.name for point in entry_points(group=GROUP)}
+    store = open_store(f"file://{root}")
+    reader = open_reader(f"file://{root}")
+    assert (FileStore, FileReader, store.origin) == (type(store), type(reader), reader.origin)
+    reader.close()
+    store.close()
+
+
+def test_options_reach_the_driver(root: Path) -> None:
+    """What a driver takes beyond the URL is handed to it."""
+    store = open_store(f"file://{root}", guest=True, segment_bytes=1000)
+    assert not store.unclean
+    store.close()
+    with pytest.raises(TypeError, match="nonsense"):
+        open_store(f"file://{root}", nonsense=1)
+
+
+def test_third_party_drivers_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver of another distribution answers to its scheme, and gets what follows the colon."""
+    (tmp_path / "other_store.py").write_text("driver = object()\n")
+    installed(tmp_path, monkeypatch, ("other", "other-1+x", "other_store:driver"))
+    driver, location = find_driver("other-1+x://host/database?x=1")
+    assert sys.modules["other_store"].driver is driver
+    assert location == "//host/database?x=1"
+
+
+def test_two_that_claim_one_scheme_are_both_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither is taken, and both are named."""
+    installed(tmp_path, monkeypatch, ("one", "twice", "a:b"), ("two", "twice", "a:b"))
+    with pytest.raises(UnknownStore, match="one and two both claim 'twice'; remove one of them"):
+        find_driver("twice:x")
+
+
+def test_a_broken_driver_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that cannot be imported is one line with its reason."""
+    installed(tmp_path, monkeypatch, ("broken", "broken", "no_such_module_at_all:driver"))
+    with pytest.raises(StoreError, match="the driver no_such_module_at_all:driver cannot be loaded: ModuleNotFound"):
+        find_driver("broken:x")
+
+
+def test_drivers_may_be_forbidden() -> None:
+    """Who opens a store may decide from metadata alone which drivers are loaded."""
+
+    def allowed(point: EntryPoint) -> bool:
+        return point.name != "file"
+
+    with pytest.raises(UnknownStore, match="no store answers to 'file'"):
+        find_driver("file:x", allowed=allowed)
+
+
+@pytest.mark.parametrize("url", ["", "trail", "/var/trail", "FILE:x", ":x", "1:x"])
+def test_what_is_no_url_is_told(url: str) -> None:
+    """A text without a scheme says what is expected."""
+    with pytest.raises(UnknownStore, match="expected a store such as file:///var/lib/trail or file:trail"):
+        find_driver(url)
