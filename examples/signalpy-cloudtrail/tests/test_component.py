@@ -194,11 +194,11 @@ async def test_nothing_to_replay(kernel: Kernel, tmp_path: Path, monkeypatch: py
 async def test_params(kernel: Kernel, tmp_path: Path) -> None:
     """The path may be a Path or come in the model itself; anything else is refused before a file is touched."""
     file = write(tmp_path / "a.json", record(1))
-    for params in ({"path": file}, ReplayParams(file), ReplayParams(str(file))):
-        assert (await kernel.bus.invoke("cloudtrail.replay", params))["published"] == 1
-    for params in ({}, {"path": None}, {"path": str(file), "patern": "*"}):
+    for good in ({"path": file}, ReplayParams(file), ReplayParams(str(file))):
+        assert (await kernel.bus.invoke("cloudtrail.replay", good))["published"] == 1
+    for bad in ({}, {"path": None}, {"path": str(file), "patern": "*"}):
         with pytest.raises(InvalidParams):
-            await kernel.bus.invoke("cloudtrail.replay", params)
+            await kernel.bus.invoke("cloudtrail.replay", bad)
 
 
 async def test_the_loop_stays_free(kernel: Kernel, tmp_path: Path) -> None:
