@@ -4,7 +4,7 @@
 
     trail.json                    format version and origin, made once
     00000000000000000000.jsonl    segments, each named by the position of its first leaf, so that names sort
-    lock, lock.next               who may append (see `signalpy_audit_trail.stores.file.lock`)
+    lock, lock.next               who may append (see `signalpy_audit_trail.stores.turns`)
     writers/                      one locked marker for each writer that has the trail open
     tree/                         the Merkle tree, derived, one file a level (see the module ``tree``)
     checkpoint                    the last head that was signed

@@ -17,8 +17,8 @@ from signalpy_audit_trail.private import open_private, sync_folder
 from signalpy_audit_trail.store import StoreError, WriteFailed
 from signalpy_audit_trail.stores.file import recovery
 from signalpy_audit_trail.stores.file.layout import Layout
-from signalpy_audit_trail.stores.file.lock import TurnLock
 from signalpy_audit_trail.stores.file.segments import Position
+from signalpy_audit_trail.stores.turns import TurnLock
 
 _log = logging.getLogger("signalpy.audit_trail.file")
 

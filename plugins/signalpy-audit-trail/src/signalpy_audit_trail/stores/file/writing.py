@@ -16,10 +16,11 @@ from signalpy_audit_trail.private import make_folder, replace_file
 from signalpy_audit_trail.signing import signed_size
 from signalpy_audit_trail.store import LogRolledBack, StoreClosed, StoreError, StoreForked, StoreMissing, WriteFailed
 from signalpy_audit_trail.stores.file.layout import Layout, Metadata, create_metadata, read_metadata
-from signalpy_audit_trail.stores.file.lock import Leftover, Markers, TurnLock
 from signalpy_audit_trail.stores.file.log import SegmentLog
 from signalpy_audit_trail.stores.file.reading import FileLog, FileReader, read_checkpoint
 from signalpy_audit_trail.stores.file.tree import TreeWriter
+from signalpy_audit_trail.stores.markers import Leftover, Markers
+from signalpy_audit_trail.stores.turns import TurnLock
 
 _log = logging.getLogger("signalpy.audit_trail.file")
 SEGMENT_BYTES = 64 << 20
@@ -62,7 +63,7 @@ class FileStore:
         try:
             if known is None:
                 make_folder(root)
-            self._lock = TurnLock(self._layout, wait=wait)
+            self._lock = TurnLock(self._layout.lock, self._layout.next_lock, wait=wait)
         except OSError as error:
             raise _unwritable(root, error) from error
         self._segments = SegmentLog(self._layout, self._lock, segment_bytes=segment_bytes, segment_age=segment_age)
@@ -158,7 +159,7 @@ class FileStore:
         self.origin = self._reading.origin = metadata.origin
         self._segments.recover()
         if not guest:
-            self._markers = Markers(self._layout)
+            self._markers = Markers(self._layout.writers)
         self._open_tree()
         self._lock.release()
 
