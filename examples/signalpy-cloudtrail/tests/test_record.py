@@ -117,7 +117,7 @@ def test_subjects(resources: object, subjects: tuple[str, ...]) -> None:
         ({"errorCode": ""}, None),
         ({"errorCode": "InvocationDoesNotExist"}, {"type": "InvocationDoesNotExist"}),
         ({"errorCode": 403}, {"type": "403"}),
-        ({"errorMessage": "Failed authentication"}, {"message": "Failed authentication"}),
+        ({"errorMessage": "Failed authentication"}, None),
     ],
 )
 def test_error(fields: dict[str, Any], error: dict[str, str] | None) -> None:

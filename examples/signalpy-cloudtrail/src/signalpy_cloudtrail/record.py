@@ -78,8 +78,8 @@ def _event_type(record: Mapping[str, Any]) -> str:
 
 
 def _error(record: Mapping[str, Any]) -> dict[str, str] | None:
-    """``errorCode`` and ``errorMessage``; a failed sign-in to the console has the latter only."""
-    return _texts(record, type="errorCode", message="errorMessage") or None
+    """``errorCode`` and ``errorMessage``. Without a code there is no failure, so that a recount by code agrees."""
+    return _texts(record, type="errorCode", message="errorMessage") if _text(record.get("errorCode")) else None
 
 
 def _visible(name: str) -> str:
