@@ -17,7 +17,7 @@ from signalpy_audit_trail import guard
 from signalpy_audit_trail.capture import NAME, Capture
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.drafting import Drafting
-from signalpy_audit_trail.handover import hand
+from signalpy_audit_trail.handover import hand, leave
 from signalpy_audit_trail.keeper import Keeper, open_keeper
 from signalpy_audit_trail.modes import Mode, Standard
 from signalpy_audit_trail.notices import Notices
@@ -195,6 +195,6 @@ class AuditTrail:
         except RuntimeError:
             here = None
         if here is self._loop:
-            hand(self._keeper, draft)
+            leave(hand(self._keeper, draft))
         else:
-            self._loop.call_soon_threadsafe(hand, self._keeper, draft)
+            self._loop.call_soon_threadsafe(lambda keeper: leave(hand(keeper, draft)), self._keeper)

@@ -176,6 +176,9 @@ class _Walk:
             while name in found:
                 again[base] = again.get(base, 1) + 1
                 name = f"{base}#{again[base]}"
+            if self.is_easy(value):
+                found[name] = value
+                continue
             self.path.append(name)
             found[name] = self.value(value, self.share(floor, len(pairs) - place))
             self.path.pop()
@@ -186,11 +189,33 @@ class _Walk:
         """A list of ``values``, which are the first of ``size``; if they have no order, the order of their JSON."""
         found: list[Json] = []
         for place, value in enumerate(values):
+            if self.is_easy(value):
+                found.append(value)
+                continue
             self.path.append(place if ordered else Wild.ELEMENT)
             found.append(self.value(value, self.share(floor, len(values) - place)))
             self.path.pop()
         self.note(len(values) < size)
         return found if ordered else sorted(found, key=encode)
+
+    def is_easy(self, value: Any) -> bool:
+        """Whether ``value`` is one of the many that are stored as they are; it is counted then."""
+        kind = type(value)
+        if kind is str:
+            if len(value) > _CLIPPED or not value.isascii():
+                return False
+            self.weight += len(value)
+        elif kind is int:
+            if not -_HUGE < value < _HUGE:
+                return False
+        elif kind is float:
+            if not math.isfinite(value):
+                return False
+        elif value is not None and kind is not bool:
+            return False
+        self.left -= 1
+        self.weight += 1
+        return True
 
     def share(self, floor: int, siblings: int) -> int:
         """How many nodes the next of so many siblings must leave."""
@@ -202,7 +227,9 @@ class _Walk:
 
     def key(self, key: Any) -> str:
         self.weight += 3
-        found = self.text(key) if type(key) is str else self.value(key, self.left - _KEY_NODES)
+        if type(key) is str:
+            return self.text(key)
+        found = self.value(key, self.left - _KEY_NODES)
         return found if type(found) is str else encode(found).decode()
 
     def text(self, value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from signalpy.errors import AuditUnavailable
@@ -43,24 +44,35 @@ class Waited(NamedTuple):
 def hand(log: Log, draft: Draft) -> asyncio.Future[Receipt]:
     """Gives a draft to the log, which owns it from then on. To be called on the loop's own thread."""
     try:
-        handed = log.submit(draft)
+        return log.submit(draft)
     except AuditUnavailable as error:
-        handed = asyncio.get_running_loop().create_future()
-        handed.set_exception(error)
+        refused: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        refused.set_exception(error)
+        return refused
+
+
+def leave(handed: asyncio.Future[Receipt]) -> None:
+    """Waits for no answer: the log tells itself of what it cannot write."""
     handed.add_done_callback(_seen)
-    return handed
 
 
 async def durable(handed: asyncio.Future[Any]) -> Waited:
     """Waits until there is an answer. A cancellation is kept until then: neither lost nor passed on to the log."""
     interruption = None
     while not handed.done():
+        answered = handed.get_loop().create_future()
+        handed.add_done_callback(partial(_answer, answered))
         try:
-            await asyncio.wait([handed])
+            await answered
         except asyncio.CancelledError as cancelled:
             interruption = interruption or cancelled
     failure = asyncio.CancelledError() if handed.cancelled() else handed.exception()
     return Waited(failure, interruption)
+
+
+def _answer(answered: asyncio.Future[None], _: asyncio.Future[Any]) -> None:
+    if not answered.done():
+        answered.set_result(None)
 
 
 def _seen(handed: asyncio.Future[Receipt]) -> None:

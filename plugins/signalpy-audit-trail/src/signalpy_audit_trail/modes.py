@@ -16,7 +16,7 @@ from signalpy.hookspecs import Proceed
 from signalpy.operation import Span
 from signalpy_audit_trail.capture import Capture
 from signalpy_audit_trail.draft import Receipt
-from signalpy_audit_trail.handover import Log, durable, hand
+from signalpy_audit_trail.handover import Log, durable, hand, leave
 from signalpy_audit_trail.outcome import Denials, Ending, raised, returned
 from signalpy_audit_trail.scribe import Scribe
 from signalpy_audit_trail.taken import Captured, Taken, TakenEvent
@@ -115,7 +115,9 @@ class Mode(ABC):
 
     async def _wait_if_healthy(self, handed: asyncio.Future[Receipt]) -> None:
         """Waits for a record, but not for a log that cannot be written; that keeps it."""
-        if self._log.healthy:
+        if not self._log.healthy:
+            leave(handed)
+        else:
             _, interruption = await durable(handed)
             if interruption is not None:
                 raise interruption

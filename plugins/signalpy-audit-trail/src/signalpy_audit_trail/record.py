@@ -111,7 +111,8 @@ def stamp(moment: datetime) -> str:
     :param moment: aware.
     :raises OverflowError: if it lies outside the years 1 to 9999 in UTC.
     """
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    utc = moment if moment.tzinfo is UTC else datetime.astimezone(moment, UTC)
+    return datetime.isoformat(utc, timespec="microseconds")[:-6] + "Z"
 
 
 def identity(text: str, room: int) -> str:
