@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from signalpy_audit_trail import search
 from signalpy_audit_trail.query import KINDS, OUTCOMES, Filters
+from signalpy_audit_trail.signing import Verifier
 from signalpy_audit_trail.store import StoreReader
-from signalpy_audit_trail.stores import open_reader
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]+:")
+from signalpy_audit_trail.stores import as_url, open_reader
+from signalpy_audit_trail.verification import Anchors, Report, verify
 
 
 class Trail:
@@ -58,24 +56,49 @@ class Trail:
             yield search.decoded(leaf, self._reader.url)
 
     def summary(self) -> dict[str, Any]:
-        """Return what the trail is and holds: origin, size, first and last times, and counts by kind and outcome."""
-        head = self._reader.size()
-        ends: dict[str, Any] = {"first": None, "last": None}
-        if head:
-            for name, seq in (("first", 0), ("last", head - 1)):
-                record = next(self.records(seq, seq + 1))
-                ends[name] = record.get("recorded_at", record.get("time"))
-        counts = {}
-        for field, words in (("kind", KINDS), ("outcome", OUTCOMES)):
-            found = self._reader.count(Filters(), field, head=head)
-            order = {word: place for place, word in enumerate(words)}
-            named = sorted((order.get(word, len(order)), word) for word in found if word is not None)
-            counts[f"{field}s"] = {word: found[word] for _place, word in named}
-        return {"url": self._reader.url, "origin": self.origin, "size": head, **ends, **counts}
+        """Return what the trail is and holds; see `summarized`."""
+        return summarized(self._reader)
+
+    def verify(
+        self,
+        *,
+        checkpoint: str | None = None,
+        keys: Sequence[str] = (),
+        require: Collection[str] = (),
+        index: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Report:
+        """Read everything and return what holds and what does not; see `signalpy_audit_trail.verification`.
+
+        :param checkpoint: the text of a signed checkpoint that was kept elsewhere.
+        :param keys: public keys (``NAME+ID+BASE64``) that are known to be the log's.
+        :param require: checks that count also if what they need was not given.
+        :raises StoreError: the trail cannot be read at all.
+        :raises NoteError: the checkpoint, or a key, is none.
+        """
+        anchors = Anchors(checkpoint=checkpoint, keys=[Verifier.parse(key) for key in keys])
+        return verify(self._reader, anchors, require=require, index=index, progress=progress)
 
     def close(self) -> None:
         """Close the trail; harmless when done twice."""
         self._reader.close()
+
+
+def summarized(reader: StoreReader) -> dict[str, Any]:
+    """Return what a trail is and holds: origin, size, first and last times, and counts by kind and outcome."""
+    head = reader.size()
+    ends: dict[str, Any] = {"first": None, "last": None}
+    if head:
+        for name, seq in (("first", 0), ("last", head - 1)):
+            record = search.decoded(next(leaf for _, leaf in reader.leaves(seq, seq + 1)), reader.url)
+            ends[name] = record.get("recorded_at", record.get("time"))
+    counts = {}
+    for field, words in (("kind", KINDS), ("outcome", OUTCOMES)):
+        found = reader.count(Filters(), field, head=head)
+        order = {word: place for place, word in enumerate(words)}
+        named = sorted((order.get(word, len(order)), word) for word in found if word is not None)
+        counts[f"{field}s"] = {word: found[word] for _place, word in named}
+    return {"url": reader.url, "origin": reader.origin, "size": head, **ends, **counts}
 
 
 def open_trail(trail: str | os.PathLike[str], *, index: str | os.PathLike[str] | None = None) -> Trail:
@@ -86,10 +109,4 @@ def open_trail(trail: str | os.PathLike[str], *, index: str | os.PathLike[str] |
     :raises StoreMissing: there is no trail.
     :raises StoreError: the trail cannot be read; the message is one line.
     """
-    url = trail if isinstance(trail, str) and _URL.match(trail) else _file_url(Path(trail))
-    return Trail(open_reader(url, index=None if index is None else os.fspath(index)))
-
-
-def _file_url(path: Path) -> str:
-    text = str(path).replace("%", "%25")
-    return f"file://{text}" if path.is_absolute() else f"file:{text}"
+    return Trail(open_reader(as_url(os.fspath(trail)), index=None if index is None else os.fspath(index)))

@@ -202,6 +202,9 @@ class StoreReader(Protocol):
     def torn(self) -> int:
         """Return how many bytes lie behind the last whole leaf, as a crash or a copy of a live trail may leave them."""
 
+    def reindex(self) -> int:
+        """Throw away what searching derived and derive it anew; return how many leaves it knows."""
+
     def check_index(self) -> IndexState:
         """Compare what searching derived with the leaves. MUST NOT change anything."""
 

@@ -7,8 +7,15 @@ from importlib import import_module
 import click
 
 _COMMANDS = {
+    "checkpoint": "signalpy_audit_trail.cli.checkpoint:checkpoint",
+    "prove": "signalpy_audit_trail.cli.prove:prove",
     "query": "signalpy_audit_trail.cli.query:query",
+    "reindex": "signalpy_audit_trail.cli.reindex:reindex",
+    "snapshot": "signalpy_audit_trail.cli.snapshot:snapshot",
+    "status": "signalpy_audit_trail.cli.summary:status",
+    "summary": "signalpy_audit_trail.cli.summary:summary",
     "tail": "signalpy_audit_trail.cli.tail:tail",
+    "verify": "signalpy_audit_trail.cli.verify:verify",
 }
 """Where each command is: module and object."""
 
@@ -31,4 +38,4 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup)
 def audit() -> None:
-    """Search the audit trail and follow it, also while applications write it."""
+    """Search, follow, prove and verify the audit trail, also while applications write it."""

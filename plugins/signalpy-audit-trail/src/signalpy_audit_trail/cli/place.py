@@ -17,7 +17,7 @@ from signalpy.cli.options import options
 from signalpy_audit_trail.commit import append_sync
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.store import StoreError, StoreReader
-from signalpy_audit_trail.stores import find_driver, open_store
+from signalpy_audit_trail.stores import as_url, find_driver, open_store
 
 DEFAULT_STORE: Final = "file:audit-trail"
 _LIMIT: Final = 1 << 20
@@ -30,7 +30,7 @@ def trail_options(command: F) -> F:
     store = click.option(
         "--store",
         metavar="URL",
-        help=f"The trail, such as file:///var/lib/bank/trail. Without it: [audit-trail] store, else {DEFAULT_STORE}.",
+        help=f"The trail: a URL (file:///var/lib/trail) or a path; else [audit-trail] store, or {DEFAULT_STORE}.",
     )
     index = click.option(
         "--index",
@@ -44,6 +44,7 @@ class Place:
     """One trail, for one command.
 
     :param url: the store.
+    :ivar writable: whether this process may append to it.
     :param index: where to keep what searching derives, if not at the store's own place.
     """
 
@@ -51,7 +52,7 @@ class Place:
         self.url = url
         driver, location = find_driver(url)
         self.reader: StoreReader = driver.read(location, index=index)
-        self._writable = driver.writable(location)
+        self.writable = driver.writable(location)
         self._started = time.perf_counter_ns()
 
     def record_access(self, action: str, filters: Mapping[str, Any], returned: int | None = None) -> None:
@@ -61,7 +62,7 @@ class Place:
         :param filters: what was asked for.
         :param returned: how many records, or groups of them, are given out, if that is known.
         """
-        if not self._writable:
+        if not self.writable:
             _not_recorded("the trail may not be written")
             return
         duration = (time.perf_counter_ns() - self._started) // 1000
@@ -82,7 +83,7 @@ def opened(store: str | None, index: str | None) -> Iterator[Place]:
 
     :raises StoreError: it cannot be read; nothing was altered.
     """
-    place = Place(store or _configured() or DEFAULT_STORE, index)
+    place = Place(as_url(store) if store else _configured() or DEFAULT_STORE, index)
     try:
         yield place
     finally:

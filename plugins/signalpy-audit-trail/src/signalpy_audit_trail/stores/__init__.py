@@ -11,6 +11,7 @@ from typing import Any
 from signalpy_audit_trail.store import Driver, Store, StoreError, StoreReader, UnknownStore
 
 GROUP = "signalpy.audit_stores"
+_DRIVE = re.compile(r"[a-z]:", re.IGNORECASE)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):(.*)", re.DOTALL)
 
 
@@ -40,6 +41,14 @@ def open_reader(
     """
     driver, location = find_driver(url, allowed=allowed)
     return driver.read(location, index=index)
+
+
+def as_url(text: str) -> str:
+    """Return ``text`` if it is a URL, and the URL of a ``file:`` store if it is a path."""
+    if _SCHEME.match(text) and not _DRIVE.match(text):
+        return text
+    escaped = text.replace("%", "%25")
+    return f"file://{escaped}" if text.startswith("/") else f"file:{escaped}"
 
 
 def keys_beside(url: str) -> Path | None:

@@ -1,0 +1,24 @@
+"""``signalpy audit snapshot``: a consistent copy of a trail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from signalpy_audit_trail.cli.place import opened, trail_options
+from signalpy_audit_trail.snapshot import snapshot as copy_trail
+
+
+@click.command()
+@click.argument("destination", type=click.Path(file_okay=False))
+@trail_options
+def snapshot(*, destination: str, store: str | None, index: str | None) -> None:
+    """Copy the trail as it is now into the new folder DESTINATION, without keys, also while it is written.
+
+    The access is recorded in the trail that is copied. Exit codes: 0 done, 2 it could not run.
+    """
+    with opened(store, index) as place:
+        place.record_access("audit-trail.snapshot", {}, place.reader.size())
+        size = copy_trail(place.reader, Path(destination))
+    click.echo(f"{destination}: {size} records")

@@ -1,0 +1,70 @@
+"""``signalpy audit summary`` and ``status``: what a trail holds, and how it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import msgspec
+
+from signalpy_audit_trail.cli.place import Place, opened, trail_options
+from signalpy_audit_trail.cli.show import printable
+from signalpy_audit_trail.reader import summarized
+from signalpy_audit_trail.signing import signed_size
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@trail_options
+def summary(*, as_json: bool, store: str | None, index: str | None) -> None:
+    """Tell what the trail holds: origin, size, first and last times, and how many records of each kind and outcome.
+
+    The access is recorded, unless the trail may not be written.
+    """
+    with opened(store, index) as place:
+        found = summarized(place.reader)
+        place.record_access("audit-trail.summary", {})
+    _print(found, as_json=as_json)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@trail_options
+def status(*, as_json: bool, store: str | None, index: str | None) -> None:
+    """Tell how the trail does, from outside: how far it is signed and indexed, and whether it may be written.
+
+    No record is given out, so the trail is not told of it. What a running application knows of its own trail, its
+    runnable `audit-trail.status` tells.
+    """
+    with opened(store, index) as place:
+        found = _state(place)
+    _print(found, as_json=as_json)
+
+
+def _state(place: Place) -> dict[str, Any]:
+    reader = place.reader
+    note = reader.checkpoint()
+    size, signed = reader.size(), signed_size(note) if note is not None else 0
+    return {
+        "store": place.url,
+        "origin": reader.origin,
+        "size": size,
+        "signed": signed,
+        "unsigned": max(0, size - signed),
+        "tree": reader.tree_size(),
+        "torn_bytes": reader.torn(),
+        "writable": place.writable,
+    }
+
+
+def _print(found: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+        return
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            told = ", ".join(f"{number} {printable(word)}" for word, number in value.items())
+            click.echo(f"{name.ljust(12)}{told}")
+        else:
+            click.echo(f"{name.ljust(12)}{printable(value)}")
