@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from signalpy_audit_trail.commit import commit
+from signalpy_audit_trail.stores.file import FileStore
+
+
+def indexed(root: Path) -> int:
+    try:
+        connection = sqlite3.connect(f"file:{root / 'index.sqlite3'}?mode=ro", uri=True)
+    except sqlite3.OperationalError:
+        return 0
+    try:
+        return int(connection.execute("SELECT count(*) FROM records").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_index_follows_in_the_background(store: FileStore, make: Any, root: Path) -> None:
+    """Without any question, what was appended is indexed soon after."""
+    commit(store, [make() for _ in range(50)])
+    eventually(lambda: indexed(root) == 50)
+    commit(store, [make()])
+    eventually(lambda: indexed(root) == 51)
+
+
+def test_an_index_that_cannot_be_kept_holds_no_append_up(root: Path, make: Any) -> None:
+    """Appends, repeats included, go on where the index has no place, and closing does not wait for it."""
+    root.mkdir(mode=0o700)
+    store = FileStore(root)
+    (root / "index.sqlite3").mkdir()
+    for number in range(3):
+        commit(store, [make(id=f"d{number}", given=True)])
+        assert commit(store, [make(id=f"d{number}", given=True)])[0].repeat
+    assert store.size == 3
+    store.close()
