@@ -4,7 +4,7 @@
 
     trail.json                    format version and origin, made once
     00000000000000000000.jsonl    segments, each named by the position of its first leaf, so that names sort
-    lock, lock.next               who may append (see `signalpy_audit_trail.stores.turns`)
+    lock, lock.1 …                who may append, and who is next (see `signalpy_audit_trail.stores.turns`)
     writers/                      one locked marker for each writer that has the trail open
     tree/                         the Merkle tree, derived, one file a level (see the module ``tree``)
     checkpoint                    the last head that was signed
@@ -25,11 +25,12 @@ import msgspec
 
 from signalpy_audit_trail.private import replace_file, sync_folder
 from signalpy_audit_trail.store import StoreDamaged, StoreError, StoreForeign, StoreFormat, StoreMissing, UnknownStore
+from signalpy_audit_trail.stores.turns import lock_names
 
 FORMAT = 1
 SUFFIX = ".jsonl"
 _SEGMENT = re.compile(r"\d{20}\.jsonl", re.ASCII)
-_BORN = frozenset({"lock", "lock.next", "writers", "trail.json.new"})
+_BORN = frozenset({*lock_names("lock"), "writers", "trail.json.new"})
 """What may be there before the trail is: a creation that was cut short leaves no more than this."""
 
 
@@ -55,11 +56,6 @@ class Layout(msgspec.Struct, frozen=True):
     def lock(self) -> Path:
         """Held by the writer whose turn it is."""
         return self.root / "lock"
-
-    @property
-    def next_lock(self) -> Path:
-        """Held by the writer that is next."""
-        return self.root / "lock.next"
 
     @property
     def writers(self) -> Path:

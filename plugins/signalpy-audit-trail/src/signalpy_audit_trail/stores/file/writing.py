@@ -63,7 +63,7 @@ class FileStore:
         try:
             if known is None:
                 make_folder(root)
-            self._lock = TurnLock(self._layout.lock, self._layout.next_lock, wait=wait)
+            self._lock = TurnLock(self._layout.lock, wait=wait)
         except OSError as error:
             raise _unwritable(root, error) from error
         self._segments = SegmentLog(self._layout, self._lock, segment_bytes=segment_bytes, segment_age=segment_age)
