@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
 import logging
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import closing
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
+from signalpy_audit_trail.index import answers
 from signalpy_audit_trail.index.database import Database, StaleIndexError
-from signalpy_audit_trail.index.plan import Clause, Plan, Run, make_plan
 from signalpy_audit_trail.index.rows import Leaf, Terms, insert, make_batch
 from signalpy_audit_trail.index.schema import key
 from signalpy_audit_trail.query import Filters
@@ -25,10 +21,6 @@ _log = logging.getLogger("signalpy.audit_trail.index")
 _CHUNK = 4000
 """Records per transaction: others wait for no longer than this takes."""
 _MOST_UNDONE = 50_000
-_IDS_PER_QUESTION = 400
-
-_ALL = Run("record NOT INDEXED", Clause("1"))
-"""The records by position; SQLite shall not find a way of its own, which it would sort afterwards."""
 
 T = TypeVar("T")
 
@@ -88,37 +80,22 @@ class Index:
         """Return the leaves that pass, as `signalpy_audit_trail.store.StoreReader.search` says."""
 
         def find(connection: sqlite3.Connection) -> list[bytes]:
-            plan = make_plan(connection, filters, head)
-            if plan is None:
-                return []
-            low, high = plan.low, plan.high
-            if after is not None:
-                low, high = (low, min(high, after)) if descending else (max(low, after + 1), high)
-            rows = _merged(connection, plan, low, high, descending=descending, limit=limit)
-            return [self._leaf(*row) for row in rows]
+            places = answers.find(connection, filters, head=head, after=after, descending=descending, limit=limit)
+            return [self._leaf(*place) for place in places]
 
         return self._answer(head, find)
 
     def count(self, filters: Filters, by: str, *, head: int) -> dict[str | None, int]:
         """Count the leaves that pass, as `signalpy_audit_trail.store.StoreReader.count` says."""
-
-        def count(connection: sqlite3.Connection) -> dict[str | None, int]:
-            plan = make_plan(connection, filters, head)
-            return {} if plan is None else _counted(connection, plan, "action" if by == "type" else by)
-
-        return self._answer(head, count)
+        return self._answer(head, lambda connection: answers.count(connection, filters, by, head=head))
 
     def held(self, ids: Iterable[str], *, head: int) -> Mapping[str, list[tuple[int, bytes]]]:
         """Return for each id that is held the leaves whose ``id`` or ``duplicate_of`` it is, by position."""
-        wanted = list(dict.fromkeys(ids))
 
         def find(connection: sqlite3.Connection) -> dict[str, list[tuple[int, bytes]]]:
             found: dict[str, list[tuple[int, bytes]]] = {}
-            for start in range(0, len(wanted), _IDS_PER_QUESTION):
-                names = {key(text): text for text in wanted[start : start + _IDS_PER_QUESTION]}
-                for *place, own, other in _holders(connection, names):
-                    for name in {names.get(own), names.get(other)} - {None}:
-                        found.setdefault(str(name), []).append((place[0], self._leaf(*place)))
+            for name, place in answers.holders(connection, ids):
+                found.setdefault(name, []).append((place.seq, self._leaf(*place)))
             return found
 
         return self._answer(head, find)
@@ -221,61 +198,3 @@ def _end(connection: sqlite3.Connection) -> tuple[int, int, int]:
 
 def _is_line(line: bytes, seq: int, length: int) -> bool:
     return len(line) == length + 1 and line.endswith(b"\n") and line.startswith(b'{"seq":%d,' % seq)
-
-
-def _merged(
-    connection: sqlite3.Connection, plan: Plan, low: int, high: int, *, descending: bool, limit: int
-) -> list[tuple[int, int, int, int]]:
-    """Read as far as is needed into each run, and return the first rows of all in order."""
-    runs = plan.lead.runs if plan.lead else (_ALL,)
-    direction = "DESC" if descending else "ASC"
-    cursors = []
-    for run in runs:
-        where, parameters = _where(run, plan, low, high)
-        sql = (
-            f"SELECT record.seq, record.segment, record.byte, record.length FROM {run.source} "  # noqa: S608
-            f"WHERE {where} ORDER BY {run.order} {direction} LIMIT ?"
-        )
-        cursors.append(connection.execute(sql, (*parameters, limit)))
-    merged = heapq.merge(*cursors, key=lambda row: row[0], reverse=descending)
-    rows = list(islice(merged, limit))
-    for cursor in cursors:
-        cursor.close()
-    return rows
-
-
-def _counted(connection: sqlite3.Connection, plan: Plan, column: str) -> dict[str | None, int]:
-    numbers: Counter[int | None] = Counter()
-    for run in plan.lead.runs if plan.lead else (_ALL,):
-        where, parameters = _where(run, plan, plan.low, plan.high)
-        join, grouped = "", f"record.{column}"
-        if column == "subject":
-            join, grouped = " LEFT JOIN concern AS about ON about.seq = record.seq", "about.subject"
-        sql = f"SELECT {grouped}, count(*) FROM {run.source}{join} WHERE {where} GROUP BY 1"  # noqa: S608
-        for number, count in connection.execute(sql, parameters):
-            numbers[number] += count
-    with closing(connection.cursor()) as cursor:
-        return {_term(cursor, number): count for number, count in numbers.items()}
-
-
-def _where(run: Run, plan: Plan, low: int, high: int) -> tuple[str, tuple[Any, ...]]:
-    bounds = Clause(f"{run.order} >= ? AND {run.order} < ?", (low, high))
-    clauses = (run.clause, bounds, *plan.checks)
-    return " AND ".join(clause.sql for clause in clauses), tuple(p for clause in clauses for p in clause.parameters)
-
-
-def _term(cursor: sqlite3.Cursor, number: int | None) -> str | None:
-    if number is None:
-        return None
-    text: str = cursor.execute("SELECT text FROM term WHERE id = ?", (number,)).fetchone()[0]
-    return text
-
-
-def _holders(connection: sqlite3.Connection, keys: Collection[bytes | str]) -> list[tuple[Any, ...]]:
-    marks = ", ".join("?" * len(keys))
-    columns = "seq, segment, byte, length, id, duplicate_of"
-    sql = (
-        f"SELECT {columns} FROM record WHERE id IN ({marks}) "  # noqa: S608
-        f"UNION SELECT {columns} FROM record WHERE duplicate_of IN ({marks}) ORDER BY seq"
-    )
-    return connection.execute(sql, (*keys, *keys)).fetchall()

@@ -77,11 +77,7 @@ _TERMS = ", ".join(
 _CORRELATION = f"CASE record.correlation WHEN {SAME} THEN record.operation ELSE record.correlation END"
 
 # Everything put in is a constant of this module.
-TABLES: Final = f"""
-CREATE TABLE state (
-    only INTEGER PRIMARY KEY CHECK (only = 0),
-    origin TEXT NOT NULL
-);
+SEARCHED: Final = f"""
 CREATE TABLE term (
     id INTEGER PRIMARY KEY,
     field INTEGER NOT NULL,
@@ -125,6 +121,16 @@ CREATE TABLE block (
     earliest INTEGER NOT NULL,
     latest INTEGER NOT NULL
 );
+"""
+"""What is searched; the same in an index beside a log and in a database that keeps the log itself."""
+
+
+def views(place: str = "") -> str:
+    """Return the statements that make the views for other tools.
+
+    :param place: more columns of ``records``, each behind a comma.
+    """
+    return f"""
 CREATE VIEW records AS SELECT
     seq,
     strftime('%Y-%m-%dT%H:%M:%S', {_SECONDS}, 'unixepoch') || printf('.%06dZ', {_MICROS}) AS time,
@@ -132,10 +138,17 @@ CREATE VIEW records AS SELECT
     {_text("id")} AS id,
     {_text("operation")} AS operation_id,
     {_text(f"({_CORRELATION})")} AS correlation_id,
-    {_text("duplicate_of")} AS duplicate_of,
-    printf('%020d.jsonl', segment) AS segment,
-    byte,
-    length
+    {_text("duplicate_of")} AS duplicate_of{place}
 FROM record;
 CREATE VIEW record_subjects AS SELECT seq, term.text AS subject FROM concern JOIN term ON term.id = concern.subject;
 """  # noqa: S608
+
+
+_STATE: Final = """
+CREATE TABLE state (
+    only INTEGER PRIMARY KEY CHECK (only = 0),
+    origin TEXT NOT NULL
+);"""
+
+TABLES: Final = _STATE + SEARCHED + views(", printf('%020d.jsonl', segment) AS segment, byte, length")
+"""An index beside a log."""
