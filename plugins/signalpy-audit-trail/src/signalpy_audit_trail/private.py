@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
+
+_ANY_WRITE = 0o222
 
 
 def make_folder(path: Path, *, like_parent: bool = False) -> None:
@@ -34,6 +38,34 @@ def open_private(path: Path, flags: int) -> int:
             os.close(descriptor)
             raise
     return descriptor
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file for its owner only, if nothing is there.
+
+    It is made under another name and linked into place: closing any descriptor of a file drops all POSIX locks that
+    this process has on it, and SQLite's are such, so a file that may be in use must not be opened and closed.
+    """
+    if path.exists():
+        return
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    os.close(open_private(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+    try:
+        with suppress(FileExistsError):
+            os.link(beside, path)
+    finally:
+        beside.unlink()
+
+
+def may_write(path: Path) -> bool:
+    """Tell whether this process may write a file or folder, as far as can be told without trying.
+
+    What nobody may write by its mode is taken at its word by root too.
+    """
+    wanted = os.W_OK | os.X_OK if path.is_dir() else os.W_OK
+    if not os.access(path, wanted, effective_ids=os.access in os.supports_effective_ids):
+        return False
+    return bool(path.stat().st_mode & _ANY_WRITE)
 
 
 def replace_file(path: Path, content: bytes) -> None:

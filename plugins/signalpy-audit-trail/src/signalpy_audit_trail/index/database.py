@@ -16,7 +16,7 @@ from typing import Final
 
 from signalpy_audit_trail.index.guard import Guard
 from signalpy_audit_trail.index.schema import APPLICATION_ID, FIRST_TERM, TABLES, VERSION, WORDS
-from signalpy_audit_trail.private import open_private
+from signalpy_audit_trail.private import make_file
 from signalpy_audit_trail.store import StoreError, StoreForeign
 
 _log = logging.getLogger("signalpy.audit_trail.index")
@@ -130,7 +130,7 @@ class Database:
             if self._chosen and not _may_replace(self.path):
                 message = f"{self.path}: expected an index or no file, found another file; give another path"
                 raise StoreForeign(message, path=self.path)
-            os.close(open_private(self.path, os.O_RDWR | os.O_CREAT))
+            make_file(self.path)
         place = "" if self._guard is None else self.path
         connection = sqlite3.connect(place, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from signalpy_audit_trail.private import may_write
 from signalpy_audit_trail.stores.file.layout import locate
-from signalpy_audit_trail.stores.file.reading import FileReader, may_write
+from signalpy_audit_trail.stores.file.reading import FileReader
 from signalpy_audit_trail.stores.file.writing import FileStore
 
 __all__ = ["FileReader", "FileStore", "driver"]

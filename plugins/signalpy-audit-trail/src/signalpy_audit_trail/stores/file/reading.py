@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from signalpy_audit_trail.index import Index, check_index
+from signalpy_audit_trail.private import may_write
 from signalpy_audit_trail.query import Filters
 from signalpy_audit_trail.signing import signed_size
 from signalpy_audit_trail.store import IndexState, StoreDamaged, StoreError
@@ -166,11 +167,6 @@ def read_checkpoint(layout: Layout) -> str | None:
             f"{path}: expected a signed checkpoint: {error}; restore it from a copy", path=path
         ) from error
     return note
-
-
-def may_write(root: Path) -> bool:
-    """Tell whether this process may append to the trail in a folder, as far as can be told without trying."""
-    return os.access(root, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def cache_path(origin: str) -> Path:
