@@ -42,11 +42,12 @@ def test_a_process_that_ends_gives_its_turn_away(root: Path, child: Any, make: A
     store.close()
 
 
-def test_who_waits_comes_before_who_has_just_been(root: Path, make: Any) -> None:
+@pytest.mark.parametrize("writers", [2, 3, 5])
+def test_who_waits_comes_before_who_has_just_been(root: Path, writers: int) -> None:
     """A writer that appends without a pause lets the others in, turn by turn."""
-    stores = [FileStore(root, guest=True, wait=30) for _ in range(3)]
+    stores = [FileStore(root, guest=True, wait=30) for _ in range(writers)]
     order: list[int] = []
-    gate = threading.Barrier(3)
+    gate = threading.Barrier(writers)
 
     def write(number: int) -> None:
         gate.wait()
@@ -56,13 +57,13 @@ def test_who_waits_comes_before_who_has_just_been(root: Path, make: Any) -> None
                 turn.append([b'{"seq":%d,"id":"%d-%d"}' % (turn.size, number, turn.size)])
                 time.sleep(0.001)
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     for store in stores:
         store.close()
-    first_done = min(len(order) - order[::-1].index(number) for number in range(3))
-    shares = [order[:first_done].count(number) for number in range(3)]
+    first_done = min(len(order) - order[::-1].index(number) for number in range(writers))
+    shares = [order[:first_done].count(number) for number in range(writers)]
     assert min(shares) * 2 > max(shares)
