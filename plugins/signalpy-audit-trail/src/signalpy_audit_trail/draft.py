@@ -12,8 +12,8 @@ import msgspec
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A record that has everything but its position. Made once; what is stored is ``body`` with the position before it.
 
-    ``body`` is one JSON object on one line without ``seq``, at least ``{"id":…}``, with newlines, control characters and
-    lone surrogates escaped. The log keeps ``b'{"seq":7,' + body[1:]``, and those bytes are hashed and verified.
+    ``body`` is one JSON object on one line without ``seq``, at least ``{"id":…}``, with newlines, control characters
+    and lone surrogates escaped. The log keeps ``b'{"seq":7,' + body[1:]``, and those bytes are hashed and verified.
     """
 
     id: str

@@ -114,12 +114,17 @@ def test_the_store_of_the_configuration(run: Run, filled: Path, tmp_path: Path) 
     assert "elsewhere: there is no trail" in run("query", "-c", "other.toml").stderr
 
 
+def test_a_path_names_a_store_as_well(run: Run, filled: Path) -> None:
+    """The folder of a trail is as good as its URL."""
+    for store in ("trail", "./trail", filled, "file:trail"):
+        assert run("query", "--store", store, "--limit", 1).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--store", "file:nowhere"), "nowhere: there is no trail"),
         (("--store", "nothing:x"), "nothing:x: no store answers to 'nothing'; installed are "),
-        (("--store", "trail"), "'trail': expected a store such as file:///var/lib/trail or file:trail"),
         (("--store", "file:trail", "--outcome", "bad"), "outcome: expected one of intent, success, failure"),
         (("--store", "file:trail", "--limit", "0"), "limit: expected a whole number from 1 to 1000, found 0"),
         (("--store", "file:trail", "--limit", "x"), "Invalid value for '--limit'"),
