@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
-
-import uuid_utils
 
 from signalpy import Call, Operation, Publication
 from signalpy.matching import matches_any
@@ -15,13 +13,10 @@ from signalpy_audit_trail import record
 from signalpy_audit_trail.encoding import Plain, encode, plain, text
 from signalpy_audit_trail.fieldpath import Path
 from signalpy_audit_trail.origin import Origins
-from signalpy_audit_trail.record import stamp
-from signalpy_audit_trail.settings import Settings
+from signalpy_audit_trail.record import fresh_id, now, stamp
+from signalpy_audit_trail.settings import NAME, Settings
 from signalpy_audit_trail.subjects import Subjects
 from signalpy_audit_trail.taken import METADATA, Captured, Taken, TakenAccess, TakenCall, TakenEvent
-
-NAME: Final = "audit-trail"
-"""The component, whose own runnables are recorded as access and as nothing else."""
 
 UNRECORDED: Final = f"{NAME}.status"
 NOTICED: Final = frozenset({"kernel.policy.changed"})
@@ -30,16 +25,6 @@ NOTICED: Final = frozenset({"kernel.policy.changed"})
 _OWN: Final = f"{NAME}."
 _KERNEL: Final = "kernel."
 _EVENT_TYPES_KEPT: Final = 4096
-
-
-def now() -> datetime:
-    """The moment, in UTC."""
-    return datetime.now(UTC)
-
-
-def fresh_id() -> str:
-    """A new UUIDv7 (RFC 9562)."""
-    return str(uuid_utils.uuid7())
 
 
 class Capture:
@@ -71,7 +56,7 @@ class Capture:
         Calls are captured at the level that the policies ask for, denied ones always.
         """
         verdict = call.verdict
-        if call.target.startswith(_OWN):
+        if call.target.startswith(_OWN):  # recorded as access and as nothing else
             return self._access(call) if call.target != UNRECORDED or not verdict.allowed else None
         level = verdict.audit or (None if verdict.allowed else METADATA)
         return None if level is None else self._call(call, level)

@@ -14,7 +14,7 @@ from signalpy import Call, PluginInfo, Publication, Runtime, component, hookimpl
 from signalpy.errors import LifecycleError
 from signalpy.hookspecs import Proceed
 from signalpy_audit_trail import guard
-from signalpy_audit_trail.capture import NAME, Capture
+from signalpy_audit_trail.capture import Capture
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.drafting import Drafting
 from signalpy_audit_trail.handover import hand, leave
@@ -23,7 +23,7 @@ from signalpy_audit_trail.modes import Mode, Standard
 from signalpy_audit_trail.notices import Notices
 from signalpy_audit_trail.origin import Origins
 from signalpy_audit_trail.scribe import Scribe
-from signalpy_audit_trail.settings import Settings
+from signalpy_audit_trail.settings import NAME, Settings
 from signalpy_audit_trail.store import Store
 from signalpy_audit_trail.taken import Captured, TakenAccess
 

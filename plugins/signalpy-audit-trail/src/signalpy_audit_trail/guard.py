@@ -9,7 +9,7 @@ from signalpy import Refused
 from signalpy.matching import matches
 from signalpy.operation import OUTSIDE
 from signalpy.policy import Policies
-from signalpy_audit_trail.capture import NAME
+from signalpy_audit_trail.settings import NAME
 
 GUARDED: Final = [f"{NAME}.{runnable}" for runnable in ("query", "export", "erase")]
 

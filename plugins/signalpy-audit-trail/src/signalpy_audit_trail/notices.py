@@ -11,14 +11,14 @@ from msgspec import UNSET
 from signalpy import Operation, PluginInfo
 from signalpy.operation import current
 from signalpy_audit_trail import record
-from signalpy_audit_trail.capture import NAME, fresh_id, now
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.drafting import Drafting
 from signalpy_audit_trail.encoding import plain
 from signalpy_audit_trail.fieldpath import written
 from signalpy_audit_trail.origin import Origins
 from signalpy_audit_trail.outcome import told
-from signalpy_audit_trail.record import FAILURE, SUCCESS, Record, stamp
+from signalpy_audit_trail.record import FAILURE, SUCCESS, Record, fresh_id, now, stamp
+from signalpy_audit_trail.settings import NAME
 
 
 class Notices:

@@ -59,7 +59,8 @@ def program() -> str:
     spec = getattr(main, "__spec__", None)
     if spec is not None:
         return str(spec.name).removesuffix(".__main__")
-    return PurePath(sys.argv[0]).name or "python" if sys.argv else "python"
+    name = PurePath(sys.argv[0]).name if sys.argv else ""
+    return name if name not in ("", "-c") else "python"
 
 
 def canonical(name: str) -> str:

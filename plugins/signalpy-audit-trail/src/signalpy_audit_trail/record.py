@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+import uuid_utils
 from msgspec import UNSET, Struct, UnsetType
 
 from signalpy_audit_trail.encoding import encode
@@ -103,6 +104,16 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def body(record: Record) -> bytes:
     """The bytes of a record without ``seq``; they start with ``{"id":``."""
     return encode(record)
+
+
+def now() -> datetime:
+    """The moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def fresh_id() -> str:
+    """A new UUIDv7 (RFC 9562)."""
+    return str(uuid_utils.uuid7())
 
 
 def stamp(moment: datetime) -> str:

@@ -6,11 +6,10 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from signalpy_audit_trail.capture import now
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.drafting import Drafting
 from signalpy_audit_trail.outcome import Ending
-from signalpy_audit_trail.record import stamp
+from signalpy_audit_trail.record import now, stamp
 from signalpy_audit_trail.taken import Taken
 
 log = logging.getLogger("signalpy.audit_trail")

@@ -11,6 +11,9 @@ from signalpy.errors import ConfigError
 from signalpy_audit_trail.drafting import SMALLEST
 from signalpy_audit_trail.fieldpath import parse
 
+NAME: Final = "audit-trail"
+"""The table, and the component that it belongs to."""
+
 LARGEST: Final = 64 << 20
 _SIZE: Final = re.compile(r"(\d{1,12})\s*(B|[KMG]i?B)?", re.IGNORECASE)
 _FACTORS: Final = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
