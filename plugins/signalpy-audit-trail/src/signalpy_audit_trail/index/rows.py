@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from sqlite3 import Connection
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from signalpy_audit_trail import moments
-from signalpy_audit_trail.index.schema import BLOCK, SAME, Field, key
+from signalpy_audit_trail.index.schema import BLOCK, SAME, Field, key, keys
 
 _MOST_KEPT = 50_000
 """Interned texts kept in memory; a trail may have any number of them."""
@@ -36,7 +37,9 @@ class Leaf(Protocol):
         """Its bytes."""
 
 
-class _Keys(msgspec.Struct):
+class Keys(msgspec.Struct):
+    """What is searched of a record; what is absent or of another type than it should be is `None`."""
+
     id: str | None = None
     operation_id: str | None = None
     time: datetime | None = None
@@ -51,14 +54,14 @@ class _Keys(msgspec.Struct):
     correlation_id: str | None = None
 
 
-_decode = msgspec.json.Decoder(_Keys).decode
+_decode = msgspec.json.Decoder(Keys).decode
 
 
 class Batch(NamedTuple):
     """What a number of leaves add to the tables."""
 
     records: list[tuple[Any, ...]]
-    concerns: list[tuple[int, int]]
+    concerns: list[tuple[int | None, int]]
     blocks: list[tuple[int, int, int]]
 
 
@@ -66,79 +69,95 @@ class Terms:
     """The interned texts, by field; new ones are written at once, their uses by `flush`."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Field, str], int] = {}
-        self._uses: dict[int, int] = {}
+        self._known: dict[Field, dict[str | None, int]] = {field: {} for field in Field}
+        self._uses: Counter[int | None] = Counter()
 
     def forget(self) -> None:
         """Forget everything: a transaction that had added terms was undone, or the tables were made anew."""
-        self._known.clear()
+        for known in self._known.values():
+            known.clear()
         self._uses.clear()
 
-    def number(self, connection: Connection, field: Field, text: str | None) -> int | None:
-        """Return the number of a text, and count one use of it."""
-        if text is None:
-            return None
-        number = self._known.get((field, text))
-        if number is None:
-            number = self._intern(connection, field, text)
-        self._uses[number] = self._uses.get(number, 0) + 1
-        return number
-
-    def _intern(self, connection: Connection, field: Field, text: str) -> int:
-        found = connection.execute("SELECT id FROM term WHERE field = ? AND text = ?", (field, text)).fetchone()
-        if found is None:
-            insert = "INSERT INTO term (field, text, uses) VALUES (?, ?, 0) RETURNING id"
-            found = connection.execute(insert, (field, text)).fetchone()
-        if len(self._known) >= _MOST_KEPT:
-            self._known.clear()
-        number: int = found[0]
-        self._known[field, text] = number
-        return number
+    def numbers(self, connection: Connection, field: Field, texts: Sequence[str | None]) -> list[int | None]:
+        """Return the numbers of texts, and count a use of each."""
+        known = self._known[field]
+        if len(known) > _MOST_KEPT:
+            known.clear()
+        numbers = list(map(known.get, texts))
+        if None in numbers:
+            for text in dict.fromkeys(texts):
+                if text is not None and text not in known:
+                    known[text] = _interned(connection, field, text)
+            numbers = list(map(known.get, texts))
+        self._uses.update(numbers)
+        return numbers
 
     def flush(self, connection: Connection) -> None:
         """Add up the uses, from which the search chooses its way."""
-        counts = [(count, number) for number, count in self._uses.items()]
+        counts = [(count, number) for number, count in self._uses.items() if number is not None]
         connection.executemany("UPDATE term SET uses = uses + ? WHERE id = ?", counts)
         self._uses.clear()
 
 
+def _interned(connection: Connection, field: Field, text: str) -> int:
+    found = connection.execute("SELECT id FROM term WHERE field = ? AND text = ?", (field, text)).fetchone()
+    if found is None:
+        insert = "INSERT INTO term (field, text, uses) VALUES (?, ?, 0) RETURNING id"
+        found = connection.execute(insert, (field, text)).fetchone()
+    number: int = found[0]
+    return number
+
+
 def make_batch(connection: Connection, terms: Terms, leaves: Iterable[Leaf]) -> Batch:
-    """Decode leaves into rows; texts that are new are interned through ``connection``."""
-    batch = Batch([], [], [])
-    bounds: dict[int, tuple[int, int]] = {}
-    for placed in leaves:
-        found = _read(placed.leaf)
-        time = None if found.time is None else moments.microseconds(found.time)
-        operation = None if found.operation_id is None else key(found.operation_id)
-        batch.records.append(
-            (
-                placed.seq,
-                placed.segment,
-                placed.offset,
-                len(placed.leaf),
-                time,
-                terms.number(connection, Field.KIND, found.kind),
-                terms.number(connection, Field.ACTION, found.action),
-                terms.number(connection, Field.ACTOR, found.actor),
-                terms.number(connection, Field.CALLER, found.caller),
-                terms.number(connection, Field.TARGET, found.target),
-                terms.number(connection, Field.OUTCOME, found.outcome),
-                None if found.id is None else key(found.id),
-                operation,
-                _correlation(found),
-                None if found.duplicate_of is None else key(found.duplicate_of),
-            )
-        )
-        for subject in dict.fromkeys(found.subjects):
-            number = terms.number(connection, Field.SUBJECT, subject)
-            if number is not None:
-                batch.concerns.append((number, placed.seq))
-        if time is not None:
-            block = placed.seq // BLOCK
-            earliest, latest = bounds.get(block, (time, time))
-            bounds[block] = (min(earliest, time), max(latest, time))
-    batch.blocks.extend((block, *span) for block, span in bounds.items())
-    return batch
+    """Decode leaves, whose positions follow each other, into rows; new texts are interned through ``connection``.
+
+    It is done column by column, which takes half the time of doing it row by row.
+    """
+    placed = list(leaves)
+    found = [search_keys(each.leaf) for each in placed]
+    seqs = [each.seq for each in placed]
+    times = [None if each.time is None else moments.microseconds(each.time) for each in found]
+    records = zip(
+        seqs,
+        [each.segment for each in placed],
+        [each.offset for each in placed],
+        [len(each.leaf) for each in placed],
+        times,
+        terms.numbers(connection, Field.KIND, [each.kind for each in found]),
+        terms.numbers(connection, Field.ACTION, [each.action for each in found]),
+        terms.numbers(connection, Field.ACTOR, [each.actor for each in found]),
+        terms.numbers(connection, Field.CALLER, [each.caller for each in found]),
+        terms.numbers(connection, Field.TARGET, [each.target for each in found]),
+        terms.numbers(connection, Field.OUTCOME, [each.outcome for each in found]),
+        keys([each.id for each in found]),
+        keys([each.operation_id for each in found]),
+        map(_correlation, found),
+        keys([each.duplicate_of for each in found]),
+        strict=True,
+    )
+    return Batch(list(records), _concerns(connection, terms, seqs, found), _blocks(seqs, times))
+
+
+def _concerns(
+    connection: Connection, terms: Terms, seqs: Sequence[int], found: Sequence[Keys]
+) -> list[tuple[int | None, int]]:
+    texts = [text for each in found for text in each.subjects]
+    positions = [seq for seq, each in zip(seqs, found, strict=True) for _ in each.subjects]
+    numbers = terms.numbers(connection, Field.SUBJECT, texts)
+    return list(dict.fromkeys(zip(numbers, positions, strict=True)))
+
+
+def _blocks(seqs: Sequence[int], times: Sequence[int | None]) -> list[tuple[int, int, int]]:
+    blocks = []
+    at = 0
+    while at < len(seqs):
+        block = seqs[at] // BLOCK
+        beyond = at + (block + 1) * BLOCK - seqs[at]
+        span = [time for time in times[at:beyond] if time is not None]
+        if span:
+            blocks.append((block, min(span), max(span)))
+        at = beyond
+    return blocks
 
 
 def insert(connection: Connection, batch: Batch) -> None:
@@ -152,13 +171,13 @@ def insert(connection: Connection, batch: Batch) -> None:
     )
 
 
-def _correlation(found: _Keys) -> bytes | str | int | None:
+def _correlation(found: Keys) -> bytes | str | int | None:
     if found.correlation_id is None:
         return None
     return SAME if found.correlation_id == found.operation_id else key(found.correlation_id)
 
 
-def _read(leaf: bytes) -> _Keys:
+def search_keys(leaf: bytes) -> Keys:
     """Return the search keys; what has another type than it should is no key, and stops nothing."""
     try:
         return _decode(leaf)
@@ -166,12 +185,12 @@ def _read(leaf: bytes) -> _Keys:
         return _read_loosely(leaf)
 
 
-def _read_loosely(leaf: bytes) -> _Keys:
+def _read_loosely(leaf: bytes) -> Keys:
     try:
         found = msgspec.json.decode(leaf)
     except (msgspec.MsgspecError, ValueError):
-        return _Keys()
-    keys = _Keys()
+        return Keys()
+    keys = Keys()
     for name in ("id", "operation_id", "kind", "action", "actor", "caller", "target", "outcome"):
         _copy_text(found, keys, name)
     for name in ("duplicate_of", "correlation_id"):
@@ -185,7 +204,7 @@ def _read_loosely(leaf: bytes) -> _Keys:
     return keys
 
 
-def _copy_text(found: dict[str, Any], keys: _Keys, name: str) -> None:
+def _copy_text(found: dict[str, Any], keys: Keys, name: str) -> None:
     value = found.get(name)
     if isinstance(value, str):
         setattr(keys, name, value)

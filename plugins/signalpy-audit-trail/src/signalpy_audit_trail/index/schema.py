@@ -8,6 +8,7 @@ Other tools read the views ``records`` (one row per record; times and ids as the
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -55,6 +56,31 @@ def key(text: str) -> bytes | str:
     if len(text) == 36 and _UUID.fullmatch(text):
         return bytes.fromhex(text.replace("-", ""))
     return text
+
+
+def keys(texts: Sequence[str | None]) -> list[bytes | str | None]:
+    """Return the `key` of each text, in a fourth of the time where all are UUIDs, as they mostly are."""
+    found = _uuids([text for text in texts if text is not None])
+    if found is None:
+        return [None if text is None else key(text) for text in texts]
+    rest = iter(found)
+    return [None if text is None else next(rest) for text in texts]
+
+
+def _uuids(texts: Sequence[str]) -> list[bytes] | None:
+    """Return the bytes of texts that are all UUIDs in lower case, else `None`; without a step for each in Python."""
+    joined = "\n".join(texts)
+    count = len(texts)
+    digits = joined.replace("-", "").replace("\n", "")
+    if len(joined) != 37 * count - 1 or len(digits) != 32 * count:
+        return None
+    if any(joined[at::37] != "-" * count for at in (8, 13, 18, 23)) or joined[36::37] != "\n" * (count - 1):
+        return None
+    try:
+        raw = bytes.fromhex(digits)
+    except ValueError:
+        return None
+    return [raw[at : at + 16] for at in range(0, len(raw), 16)] if raw.hex() == digits else None
 
 
 def _text(column: str) -> str:
