@@ -358,6 +358,25 @@ async def test_components_that_come_go_or_fail_are_recorded(root: Path, stored: 
     )
 
 
+async def test_what_a_shutdown_cancels_is_recorded_as_cancelled(root: Path, stored: Records) -> None:
+    """An operation that outlives the deadline ends in the trail, before the trail itself stops."""
+
+    @component("slow", version="1.0")
+    class Slow:
+        @runnable("wait")
+        async def wait(self, params: Any) -> None:
+            await asyncio.Event().wait()
+
+    config = {"kernel": {"shutdown_deadline": 0.1}}
+    async with running(root, Slow, policies={"*": {"audit": True}}, config=config) as kernel:
+        waiting = asyncio.create_task(kernel.bus.invoke("slow.wait", {}, actor="alice"))
+        await asyncio.sleep(0)
+    assert waiting.cancelled()
+    (record,) = stored(kind="invoke")
+    assert ("slow.wait", "alice", "cancelled") == (record["action"], record["actor"], record["outcome"])
+    assert "audit-trail.stopped" == stored()[-1]["action"]
+
+
 async def test_a_query_sees_what_was_published_before_it(root: Path, stored: Records) -> None:
     """The answer is complete up to the question, and the question is recorded."""
     async with running(root, subjects={"order.*": ["owner"]}) as kernel:
