@@ -95,7 +95,7 @@ class Mode(ABC):
         unrecorded = None
         if failure is not None:
             unrecorded = OutcomeUnrecorded(
-                f"{taken.action} was done, but its outcome could not be recorded: {failure}. "
+                f"{taken.action} has ended, but its outcome could not be recorded: {failure}. "
                 "Do not try it again before you know what it did.",
                 result=result,
                 error=error,
