@@ -28,6 +28,20 @@ class SignalPyError(Exception):
         return self.message
 
 
+def words(error: BaseException) -> str:
+    """What an exception says, in one line; nothing, if it cannot be made to say anything."""
+    try:
+        return " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - an exception out of foreign code may fail at this too
+        return ""
+
+
+def told(error: BaseException) -> str:
+    """Kind and words of an exception, in one line."""
+    said = words(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 class DefinitionError(SignalPyError, TypeError, ValueError):
     """A component class is declared wrongly; raised where the decorator stands.
 

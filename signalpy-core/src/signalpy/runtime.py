@@ -114,12 +114,14 @@ class Runtime:
             coroutine.close()
             self._check()
         span = current_span()
-        task = asyncio.create_task(coroutine, name=name or f"{self.name}: {getattr(coroutine, '__qualname__', 'task')}")
+        shown = name or f"{self.name}: {getattr(coroutine, '__qualname__', 'task')}"
+        task = asyncio.create_task(_supervised(coroutine), name=shown)
         self._tasks.add(task)
         if span is not None:
             span.holds += 1
 
         def ended(task: asyncio.Task[T]) -> None:
+            coroutine.close()  # one that was cancelled before it began has not been awaited
             self._tasks.discard(task)
             if span is not None:
                 span.holds -= 1
@@ -147,3 +149,11 @@ class Runtime:
             raise LifecycleError(
                 f"component {self.name!r} has stopped; its rt can no longer be used.", component=self.name
             )
+
+
+async def _supervised(coroutine: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await coroutine
+    except SystemExit as error:
+        # As it is, it would end the event loop and with it the application.
+        raise RuntimeError(f"the task wanted the process to exit: SystemExit({error.code!r})") from error

@@ -167,7 +167,7 @@ def _read(cls: type) -> ComponentSpec:
         provides=tuple(provides),
         requires=tuple(requires.values()),
         **read_methods(cls),
-        description=(cls.__doc__ or "").strip().partition("\n")[0],
+        description=cls.__doc__.strip().partition("\n")[0] if isinstance(cls.__doc__, str) else "",
     )
 
 

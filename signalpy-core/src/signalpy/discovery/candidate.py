@@ -8,7 +8,7 @@ from typing import Final
 from signalpy.definition import spec_of
 from signalpy.definition.decorators import COMPONENT_NAME, RESERVED
 from signalpy.discovery.entry import REFERENCE, Entry
-from signalpy.errors import DefinitionError
+from signalpy.errors import DefinitionError, told
 from signalpy.states import PluginInfo, State
 
 COMPONENTS: Final = "signalpy.components"
@@ -54,6 +54,10 @@ class Candidate:
             spec = spec_of(found)
         except DefinitionError as error:
             raise entry.error(f"{self.value} gives no component: {error}") from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise entry.error(f"{self.value} gives no component: {told(error)}") from error
         if spec.name != self.name:
             fix = "Give both the same name"
             raise entry.error(

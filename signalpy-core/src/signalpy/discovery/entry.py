@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
-from signalpy.errors import SignalPyError
+from signalpy.errors import SignalPyError, told
 from signalpy.matching import did_you_mean
 
 GROUPS: Final = "signalpy."
@@ -46,7 +46,7 @@ class Entry:
         reference = REFERENCE.fullmatch(self.value)
         if reference is None:
             raise self.error(f'its entry point says {self.value!r}, expected "module:object"')
-        return self._attribute(self._module(reference["module"]), reference["attr"])
+        return self._attribute(reference["module"], reference["attr"])
 
     def error(self, problem: str) -> LoadError:
         """The error for this entry."""
@@ -58,20 +58,20 @@ class Entry:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            text = " ".join(str(error).split())
-            kind = type(error).__name__
-            raise self.error(
-                f"importing {name} failed: {kind}: {text}" if text else f"importing {name} failed: {kind}"
-            ) from error
+            raise self.error(f"importing {name} failed: {told(error)}") from error
 
-    def _attribute(self, module: Any, path: str) -> Any:
-        found = module
+    def _attribute(self, module: str, path: str) -> Any:
+        found = self._module(module)
         for part in path.split("."):
             try:
                 found = getattr(found, part)
             except AttributeError as error:
-                hint = did_you_mean(part, vars(found)) if hasattr(found, "__dict__") else ""
-                raise self.error(f"{module.__name__} has no {path!r}, which its entry point names.{hint}") from error
+                hint = did_you_mean(part, map(str, vars(found))) if hasattr(found, "__dict__") else ""
+                raise self.error(f"{module} has no {path!r}, which its entry point names.{hint}") from error
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                raise self.error(f"getting {path!r} from {module} failed: {told(error)}") from error
         return found
 
 

@@ -99,7 +99,9 @@ class HookRegistry:
         for item in self.ordered(hook):
             try:
                 item.function(**{name: arguments[name] for name in item.takes})
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
                 log.exception("hook %s failed", item)
 
     def _forget(self, plugin: Plugin) -> None:

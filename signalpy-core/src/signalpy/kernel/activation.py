@@ -14,7 +14,7 @@ from signalpy.bus.delivery import BackgroundQueue
 from signalpy.bus.endpoint import endpoint
 from signalpy.configuration import Configuration, component_settings
 from signalpy.definition import ComponentSpec
-from signalpy.errors import SignalPyError
+from signalpy.errors import SignalPyError, told, words
 from signalpy.hooks.plugin import Plugin, plugin_of
 from signalpy.kernel.entry import Entry
 from signalpy.kernel.services import Services
@@ -183,7 +183,9 @@ class Activation:
     async def _deactivate(self, unit: Unit) -> BaseException | None:
         try:
             await run_stage(self._kernel, self._watchdog, unit, "deactivate")
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything; it is handed on
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - foreign code may raise anything; it is handed on
             return error
         return None
 
@@ -221,6 +223,5 @@ def _step(component: str, step: str) -> Iterator[None]:
 
 
 def _start_error(component: str, step: str, error: BaseException) -> StartError:
-    told = " ".join(str(error).split())
-    kind = "" if isinstance(error, SignalPyError) and told else f"{type(error).__name__}{': ' if told else ''}"
-    return StartError(f"on {step}: {kind}{told}", component=component, step=step, cause=error)
+    reason = (isinstance(error, SignalPyError) and words(error)) or told(error)
+    return StartError(f"on {step}: {reason}", component=component, step=step, cause=error)

@@ -121,7 +121,8 @@ class Conductor:
         if unit is not None:
             self._takedown.refuse_own_handler(unit, "remove")
             await self._takedown.with_dependents(unit, "removed")
-        entry.mark(State.STOPPED, "removed")
+        else:
+            entry.mark(State.STOPPED, "removed")
         await self._activate_waiting()
 
     async def replace(self, cls: type) -> None:

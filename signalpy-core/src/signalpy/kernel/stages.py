@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from signalpy.bus.dispatcher import ancestors
+from signalpy.bus.endpoint import not_awaited
 from signalpy.errors import LifecycleError
 from signalpy.kernel.unit import Unit
 from signalpy.kernel.watchdog import Watchdog
@@ -67,6 +69,8 @@ async def run_stage(kernel: Any, watchdog: Watchdog, unit: Unit, stage: str, *ar
         result = getattr(unit.instance, spec.method)(*arguments)
         if spec.is_async:
             await result
+        elif inspect.iscoroutine(result):
+            raise not_awaited(result, f"{unit.name}.{spec.method}")
 
 
 def asked_to_cancel() -> bool:

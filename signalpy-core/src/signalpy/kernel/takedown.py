@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from signalpy.bus import Dispatcher
 from signalpy.configuration import Configuration
-from signalpy.errors import LifecycleError
+from signalpy.errors import LifecycleError, told
 from signalpy.kernel.activation import Activation, StartError
 from signalpy.kernel.draining import Drain
 from signalpy.kernel.entry import Entry
@@ -80,10 +80,10 @@ class Takedown:
         entry = unit.entry
         error = await self._activation.stop(unit)
         if error is not None:
-            told = f"deactivate failed: {type(error).__name__}: {error}"
-            log.error("component %r: %s", unit.name, told, exc_info=error)
+            problem = f"deactivate failed: {told(error)}"
+            log.error("component %r: %s", unit.name, problem, exc_info=error)
             if entry.state is not State.ACTIVE:
-                entry.reason = f"{entry.reason}; {told}" if entry.reason else told
+                entry.reason = f"{entry.reason}; {problem}" if entry.reason else problem
             self._dispatcher.hooks.notify("signalpy_component_failed", component=entry.info, error=error)
         self.tell("deactivated", entry)
 
