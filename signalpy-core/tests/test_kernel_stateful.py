@@ -160,6 +160,7 @@ class RunningKernel(RuleBasedStateMachine):
         self.once: set[tuple[str, str, int]] = set()
         self.at_most_once: set[tuple[str, str, int]] = set()
         self.letters: Counter[tuple[str, int]] = Counter()
+        self.cut_off: dict[int, int] = {}
         self.units: list[Unit] = []
         self.hooks: dict[str, Any] = {}
         self.denied: set[str] = set()
@@ -366,6 +367,34 @@ class RunningKernel(RuleBasedStateMachine):
                     )
         self.expect(self.world.recorded, number, self.recorders())
 
+    @precondition(lambda self: self.held)
+    @rule()
+    def cancel_a_call(self) -> None:
+        """A caller that gives up gets its cancellation, and its operation is over."""
+        held = self.held.pop()
+
+        async def cancel() -> object:
+            held.task.cancel()
+            return (await asyncio.gather(held.task, return_exceptions=True))[0]
+
+        assert asyncio.CancelledError is type(self.run(cancel()))
+
+    @rule(after=st.integers(0, 8))
+    def cancel_a_publisher(self, after: int) -> None:
+        """Whoever had not been reached is told as a dead letter; at most one was interrupted."""
+        number = self.number()
+        names = [name for name in NAMES if self.active(name)]
+
+        async def cancel() -> None:
+            task = asyncio.create_task(self.kernel.bus.publish("tick.cut", {"n": number}))
+            await self.steps(1 + after)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self.run(cancel())
+        self.expect_event("tick.cut", number, self.at_most_once, names)
+        self.cut_off[number] = 2 * len(names)
+
     def recorders(self) -> list[str]:
         rings = [name for name in NAMES if self.active(name) and self.traits[name].rings]
         return [*rings, *(hook for hook in self.hooks if hook.startswith("recorder"))]
@@ -508,6 +537,10 @@ class RunningKernel(RuleBasedStateMachine):
         known = self.once | self.at_most_once
         assert {} == {key: count for key, count in self.world.heard.items() if count > 1 or key not in known}
 
+    def taken_or_told(self, number: int) -> int:
+        taken = sum(count for (_, _, n), count in self.world.heard.items() if n == number)
+        return taken + sum(count for (_, n), count in self.world.dead.items() if n == number)
+
     def teardown(self) -> None:
         async def end() -> list[str]:
             await self.let_go()
@@ -518,7 +551,9 @@ class RunningKernel(RuleBasedStateMachine):
             left = self.run(end())
             assert [] == left, "tasks that outlive the kernel"
             assert [] == sorted(key for key in self.once if self.world.heard[key] != 1), "events that were lost"
-            assert self.letters == self.world.dead
+            assert self.letters == {key: n for key, n in self.world.dead.items() if key[1] not in self.cut_off}
+            for number, expected in self.cut_off.items():
+                assert self.taken_or_told(number) in (expected, expected - 1)
             assert {0} >= set(self.world.alive.values())
             assert 0 == len(self.kernel._roster)
             assert {} == self.kernel._dispatcher.tables.endpoints
