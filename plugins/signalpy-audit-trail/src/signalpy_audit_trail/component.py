@@ -18,17 +18,19 @@ from signalpy_audit_trail.capture import Capture
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.drafting import Drafting
 from signalpy_audit_trail.handover import hand, leave
-from signalpy_audit_trail.keeper import Keeper, open_keeper
+from signalpy_audit_trail.keeper import Housing, Keeper, open_keeper
 from signalpy_audit_trail.modes import Mode, Standard
 from signalpy_audit_trail.notices import Notices
 from signalpy_audit_trail.origin import Origins
+from signalpy_audit_trail.relaxed import Relaxed
 from signalpy_audit_trail.scribe import Scribe
 from signalpy_audit_trail.settings import NAME, Settings
 from signalpy_audit_trail.store import Store
+from signalpy_audit_trail.strict import Strict
 from signalpy_audit_trail.taken import Captured, TakenAccess
 
 DEFAULT_STORE: Final = f"file:{NAME}"
-MODES: Final[Mapping[str, type[Mode]]] = {"standard": Standard}
+MODES: Final[Mapping[str, type[Mode]]] = {"strict": Strict, "standard": Standard, "relaxed": Relaxed}
 
 
 class QueryParams(BaseModel):
@@ -100,8 +102,12 @@ class AuditTrail:
             settings.store or DEFAULT_STORE,
             self._notices,
             self._first,
-            keys=Path(settings.keys) if settings.keys is not None else None,
-            interval=settings.checkpoint_interval,
+            Housing(
+                keys=Path(settings.keys) if settings.keys is not None else None,
+                interval=settings.checkpoint_interval,
+                capacity=settings.capacity,
+                linger=settings.flush_interval / 2 if settings.mode == "relaxed" else 0.0,
+            ),
         )
         self._mode = MODES[settings.mode](self._capture, Scribe(drafting), self._keeper)
 

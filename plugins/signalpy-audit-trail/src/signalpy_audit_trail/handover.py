@@ -18,12 +18,20 @@ class Log(Protocol):
     def healthy(self) -> bool:
         """Whether the log can be written, as far as is known."""
 
-    def submit(self, draft: Draft) -> asyncio.Future[Receipt]:
+    def submit(self, draft: Draft, *, keep: bool = True) -> asyncio.Future[Receipt]:
         """Take a draft, in the order of the calls, and return what gives its receipt when it is durable.
 
         It gives `AuditUnavailable` if the record is not durable; the log keeps it then and tries again.
 
+        :param keep: whether it does; otherwise the record is forgotten where it cannot be made durable at once.
+
         :raises AuditUnavailable: the log takes nothing.
+        """
+
+    async def offer(self, draft: Draft, *, patience: float) -> bool:
+        """Take a draft that nobody waits for; wait for room as long as there is progress within ``patience`` seconds.
+
+        :returns: whether it was taken; if not, it is counted in a gap record.
         """
 
     def status(self) -> Mapping[str, Any]:
@@ -41,14 +49,27 @@ class Waited(NamedTuple):
     interruption: asyncio.CancelledError | None
 
 
-def hand(log: Log, draft: Draft) -> asyncio.Future[Receipt]:
-    """Gives a draft to the log, which owns it from then on. To be called on the loop's own thread."""
+def hand(log: Log, draft: Draft, *, keep: bool = True) -> asyncio.Future[Receipt]:
+    """Gives a draft to the log, which owns it from then on. To be called on the loop's own thread.
+
+    :param keep: whether the log keeps it when it cannot make it durable.
+    """
     try:
-        return log.submit(draft)
+        return log.submit(draft, keep=keep)
     except AuditUnavailable as error:
         refused: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         refused.set_exception(error)
         return refused
+
+
+async def offer(log: Log, draft: Draft, *, patience: float) -> asyncio.CancelledError | None:
+    """Gives a draft to the log without waiting for the disk; see ``Log.offer``.
+
+    :returns: the first cancellation that came while there was no room; the record was given all the same.
+    """
+    offering = asyncio.ensure_future(log.offer(draft, patience=patience))
+    _, interruption = await durable(offering)
+    return interruption
 
 
 def leave(handed: asyncio.Future[Receipt]) -> None:

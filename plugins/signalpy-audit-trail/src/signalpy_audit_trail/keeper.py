@@ -6,12 +6,14 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from signalpy_audit_trail import search
 from signalpy_audit_trail.checkpoints import Checkpointer
 from signalpy_audit_trail.commit import append_sync
+from signalpy_audit_trail.doubts import doubtful
 from signalpy_audit_trail.draft import Draft, Receipt
 from signalpy_audit_trail.handover import durable, hand
 from signalpy_audit_trail.notices import Notices
@@ -23,6 +25,22 @@ from signalpy_audit_trail.writer import LogWriter
 log = logging.getLogger("signalpy.audit_trail")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Housing:
+    """How a log is kept.
+
+    :param keys: folder of the keys that sign its head; beside the trail, if not given.
+    :param interval: seconds between two signed heads.
+    :param capacity: records that may wait to be written.
+    :param linger: seconds that they may wait for others to be written with them.
+    """
+
+    keys: Path | None
+    interval: float
+    capacity: int
+    linger: float
+
+
 class Keeper:
     """The store with its writer; it takes drafts as a ``Log`` does.
 
@@ -30,11 +48,15 @@ class Keeper:
     :param checkpoints: signs its head; nobody does, if not given.
     """
 
-    def __init__(self, store: Store, notices: Notices, checkpoints: Checkpointer | None = None) -> None:
+    def __init__(
+        self, store: Store, notices: Notices, housing: Housing, checkpoints: Checkpointer | None = None
+    ) -> None:
         self._store = store
         self._notices = notices
         self._checkpoints = checkpoints
-        self._writer = LogWriter(store, gap=notices.gap, housekeeping=checkpoints)
+        self._writer = LogWriter(
+            store, gap=notices.gap, capacity=housing.capacity, housekeeping=checkpoints, linger=housing.linger
+        )
         self._reader: StoreReader | None = None
         self._reading = threading.Lock()
 
@@ -43,9 +65,13 @@ class Keeper:
         """Whether the log can be written, as far as is known."""
         return self._writer.healthy
 
-    def submit(self, draft: Draft) -> asyncio.Future[Receipt]:
+    def submit(self, draft: Draft, *, keep: bool = True) -> asyncio.Future[Receipt]:
         """Takes a draft; see ``LogWriter.submit``."""
-        return self._writer.submit(draft)
+        return self._writer.submit(draft, keep=keep)
+
+    async def offer(self, draft: Draft, *, patience: float) -> bool:
+        """Takes a draft that nobody waits for; see ``LogWriter.offer``."""
+        return await self._writer.offer(draft, patience=patience)
 
     def status(self) -> dict[str, Any]:
         """How the log does; see ``LogWriter.status``; ``unsigned`` says why its head could not be signed."""
@@ -77,13 +103,12 @@ class Keeper:
             self._store.close()
 
 
-async def open_keeper(
-    url: str, notices: Notices, first: Callable[[Store], Draft], *, keys: Path | None, interval: float
-) -> Keeper:
-    """Opens a trail and writes its first records: a gap for each writer that had stopped uncleanly, then ``first``.
+async def open_keeper(url: str, notices: Notices, first: Callable[[Store], Draft], housing: Housing) -> Keeper:
+    """Opens a trail and writes its first records.
 
-    :param keys: folder of the keys that sign its head; beside the trail, if not given.
-    :param interval: seconds between two signed heads.
+    These are a gap for each writer that had stopped uncleanly, a record for each call that such a one has left in
+    doubt, and then ``first``.
+
 
     :raises StoreError: it cannot be opened or written; it is closed again.
     """
@@ -95,18 +120,27 @@ async def open_keeper(
         await asyncio.to_thread(opening.result().close)
         raise interruption
     store = opening.result()
-    folder = keys or keys_beside(url)
-    checkpoints = Checkpointer(store, Keys(folder), interval=interval) if folder is not None else None
-    return Keeper(store, notices, checkpoints)
+    folder = housing.keys or keys_beside(url)
+    checkpoints = Checkpointer(store, Keys(folder), interval=housing.interval) if folder is not None else None
+    return Keeper(store, notices, housing, checkpoints)
 
 
 def _open(url: str, notices: Notices, first: Callable[[Store], Draft]) -> Store:
     store = open_store(url)
     try:
         gaps = [notices.unclean(writer.process, writer.started) for writer in store.unclean]
-        append_sync(store, *gaps, first(store))
+        doubts = _doubts(store, notices) if gaps else []
+        append_sync(store, *gaps, *doubts, first(store))
         store.settle_unclean()
     except BaseException:
         store.close()
         raise
     return store
+
+
+def _doubts(store: Store, notices: Notices) -> list[Draft]:
+    reader = store.reader()
+    try:
+        return [notices.in_doubt(intent) for intent in doubtful(reader, store.unclean)]
+    finally:
+        reader.close()

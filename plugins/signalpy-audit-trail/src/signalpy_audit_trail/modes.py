@@ -185,6 +185,8 @@ class Standard(Mode):
     async def _undone(self, under_way: _UnderWay, error: BaseException) -> None:
         """An event that raised: its delivery was cancelled, or it was refused before that, or even after."""
         taken, handed = under_way.taken, under_way.handed
+        if under_way.refused:
+            return
         if handed is None:
             await self._recorded(taken, self._raised(taken, error), error=error)
             return
@@ -196,7 +198,12 @@ class Standard(Mode):
 
 @dataclass(eq=False, slots=True)
 class _UnderWay:
-    """An event that is being published; ``handed`` once its record was given to the log."""
+    """An event that is being published.
+
+    :ivar handed: once its record was given to the log.
+    :ivar refused: it was not delivered, since it could not be recorded; nothing is to be kept of it.
+    """
 
     taken: TakenEvent
     handed: asyncio.Future[Receipt] | None = None
+    refused: bool = False

@@ -97,6 +97,25 @@ class Notices:
         data = {"start": started, "end": end, "cause": "unclean stop", "stopped_process": process}
         return self._own("gap", kind=record.GAP, outcome=FAILURE, time=end, data=data)
 
+    def in_doubt(self, intent: Mapping[str, Any]) -> Draft:
+        """A call was about to run when its process stopped: whether it did, or how it ended, is not known.
+
+        :param intent: the stored record of the intent.
+        """
+        told_again = ("operation_id", "actor", "on_behalf_of", "client", "target", "correlation_id", "causation_id")
+        known = {name: intent[name] for name in told_again if name in intent}
+        return self._draft(
+            record.INVOKE,
+            str(intent.get("action", "unknown")),
+            **known,
+            caller=intent.get("caller"),
+            subjects=tuple(intent.get("subjects", ())),
+            level=intent.get("level"),
+            outcome=record.IN_DOUBT,
+            data=intent.get("data", UNSET),
+            origin=intent.get("origin", {}),
+        )
+
     def _own(self, what: str, kind: str = record.LIFECYCLE, **fields: Any) -> Draft:
         return self._draft(kind, f"{NAME}.{what}", target=NAME, **{"outcome": SUCCESS, **fields})
 

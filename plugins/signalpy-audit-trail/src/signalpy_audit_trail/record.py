@@ -33,6 +33,8 @@ SUCCESS: Final = "success"
 FAILURE: Final = "failure"
 DENIED: Final = "denied"
 CANCELLED: Final = "cancelled"
+INTENT: Final = "intent"
+IN_DOUBT: Final = "in_doubt"
 
 SEQ_ROOM: Final = len('"seq":18446744073709551615,')
 """Bytes that the log may add to a body."""

@@ -44,7 +44,9 @@ class Settings(BaseModel):
 
     :param store: URL of the store, ``scheme:///absolute`` or ``scheme:relative``; ``file:audit-trail`` if not given.
     :param events: patterns of the event types that are recorded.
-    :param mode: when a record must be durable.
+    :param mode: when a record must be durable: before anything runs, before the caller gets its result, or soon.
+    :param flush_interval: in relaxed mode, seconds within which a record is written.
+    :param capacity: records that may wait to be written.
     :param subjects: paths into the data that name whom or what a fact concerns, by pattern on event type or target.
     :param max_record: the most bytes that one stored record may have; what is longer is cut, and says where.
     :param keys: folder of the keys that sign the log's head; ``<trail>.keys`` beside the trail if not given.
@@ -56,11 +58,13 @@ class Settings(BaseModel):
 
     store: str | None = Field(default=None, min_length=1)
     events: Texts = ("*",)
-    mode: Literal["standard"] = "standard"
+    mode: Literal["strict", "standard", "relaxed"] = "standard"
     subjects: dict[str, Texts] = Field(default_factory=dict)
     max_record: Annotated[int, BeforeValidator(size_in_bytes), Field(ge=SMALLEST, le=LARGEST)] = 1 << 20
     application: str | None = Field(default=None, min_length=1)
     keys: str | None = Field(default=None, min_length=1)
+    flush_interval: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    capacity: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
     checkpoint_interval: Annotated[float, Field(gt=0, le=86_400)] = 60.0
 
     @field_validator("subjects")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from copy import copy
+from typing import Any, Final, Self, TypeAlias
 
 from msgspec import UNSET
 
@@ -13,7 +14,7 @@ from signalpy_audit_trail.encoding import Plain
 from signalpy_audit_trail.fieldpath import Json, Path, written
 from signalpy_audit_trail.members import MISSING, is_a, member
 from signalpy_audit_trail.outcome import Ending, told
-from signalpy_audit_trail.record import LIFECYCLE, Record
+from signalpy_audit_trail.record import INTENT, LIFECYCLE, Record
 from signalpy_audit_trail.subjects import MOST, Subjects
 
 Captured: TypeAlias = Call | Publication
@@ -53,6 +54,12 @@ class Taken:
     def record(self, ending: Ending, recorded_at: str) -> Record:
         """The record of the operation that ended so."""
         raise NotImplementedError
+
+    def again(self, new_id: str) -> Self:
+        """The same for another record of the operation, under an id of its own."""
+        other = copy(self)
+        other._common = {**self._common, "id": new_id}
+        return other
 
     def bare(self, ending: Ending, recorded_at: str) -> Record:
         """The record without anything that has a size of its own."""
@@ -122,7 +129,7 @@ class TakenCall(Taken):
             ending,
             recorded_at,
             [("data", name, *path) for name, part in kept.items() for path in part.cut],
-            duration_us=duration,
+            duration_us=None if ending.outcome == INTENT else duration,
             subjects=subjects,
             level=self._level,
             data={name: part.value for name, part in kept.items()} or UNSET,

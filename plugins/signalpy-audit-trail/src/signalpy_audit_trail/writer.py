@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from signalpy_audit_trail.outage import Outage, way_out
 from signalpy_audit_trail.store import Store, StoreClosed, StoreForked
 
 _log = logging.getLogger("signalpy.audit_trail.writer")
+NO_PROGRESS = "the log made no progress while its queue was full"
 CAPACITY = 100_000
 CAPACITY_BYTES = 256 << 20
 RETRY = 1.0
@@ -37,6 +39,16 @@ class Pending(asyncio.Future[Receipt]):
 class _Entry(NamedTuple):
     draft: Draft
     pending: Pending | None
+    keep: bool = True
+
+
+class _Stall:
+    """A time in which a full queue made no progress, and the records that were dropped for it."""
+
+    def __init__(self) -> None:
+        self.since = datetime.now(UTC)
+        self.began = time.monotonic()
+        self.lost = 0
 
 
 class LogWriter:
@@ -49,6 +61,7 @@ class LogWriter:
     :param capacity_bytes: the same in bytes.
     :param gap: makes the record of a time in which the log could not be written.
     :param retry: seconds between attempts to write again.
+    :param linger: seconds that records may wait for others to be written with them, unless the queue is full.
     :param housekeeping: what else is done on the thread that writes, such as signing the head.
     """
 
@@ -61,6 +74,7 @@ class LogWriter:
         capacity_bytes: int = CAPACITY_BYTES,
         retry: float = RETRY,
         housekeeping: Housekeeping | None = None,
+        linger: float = 0.0,
     ) -> None:
         self._store = store
         self._gap = gap
@@ -78,6 +92,12 @@ class LogWriter:
         self._closing = threading.Event()
         self._rooms: deque[asyncio.Future[None]] = deque()
         self._outage: Outage | None = None
+        self._stuck: _Stall | None = None
+        """Since when the queue has been full without any record being written."""
+        self._stall: _Stall | None = None
+        """The same, once records were dropped for it; a gap record is due."""
+        self._linger = linger
+        self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit-trail-writer", daemon=True)
         self._thread.start()
 
@@ -110,26 +130,64 @@ class LogWriter:
             if cancelled is not None:
                 raise cancelled
 
-    def submit(self, draft: Draft, *, refuse_when_failed: bool = False) -> Pending:
+    async def offer(self, draft: Draft, *, patience: float) -> bool:
+        """Hand over a record that nobody waits for, and return whether there was room for it.
+
+        While the queue is full this waits, until nothing was written for ``patience`` seconds; from then on until there
+        is room again, records are dropped at once, and a gap record tells of them.
+
+        :raises AuditUnavailable: the writer is closed, or belongs to another process.
+        """
+        self._check()
+        while self._full():
+            if self._stuck is None:
+                self._stuck = _Stall()
+            left = self._stuck.began + patience - time.monotonic()
+            if left <= 0:
+                self._drop(self._stuck)
+                return False
+            room = asyncio.get_running_loop().create_future()
+            self._rooms.append(room)
+            if self._full():
+                await asyncio.wait([room], timeout=left)
+        self._put(_Entry(draft, None))
+        return True
+
+    def _drop(self, stuck: _Stall) -> None:
+        if self._outage is not None:
+            self._outage.lost += 1
+        else:
+            self._stall = stuck
+            stuck.lost += 1
+
+    def submit(self, draft: Draft, *, refuse_when_failed: bool = False, keep: bool = True) -> Pending:
         """Hand over a record, without waiting for room, and return what gives its receipt when it is durable.
 
         To be called on the thread of the running loop.
+
+        :param keep: whether a record that cannot be made durable is written later; otherwise it is forgotten.
 
         :raises AuditUnavailable: refused; the log does not keep it. ``lost`` is set if that was for want of room.
         """
         self._check()
         outage = self._outage
-        if outage is not None and (refuse_when_failed or self._full()):
-            lost = not refuse_when_failed
+        refuses = refuse_when_failed or not keep
+        if outage is not None and (refuses or self._full()):
+            lost = not refuses
             if lost:
                 outage.lost += 1
             raise self._refusal(outage, lost=lost)
         pending = Pending()
-        self._bytes_in += len(draft.body)
-        self._queue.append(_Entry(draft, pending))
+        self._put(_Entry(draft, pending, keep))
+        return pending
+
+    def _put(self, entry: _Entry) -> None:
+        self._bytes_in += len(entry.draft.body)
+        self._queue.append(entry)
         if self._asleep:
             self._wake.set()
-        return pending
+        if self._linger and self._full():
+            self._hurry.set()
 
     def status(self) -> dict[str, Any]:
         """Return ``healthy``, ``size``, ``queued`` and more; in an outage also ``since``, ``cause`` and ``way_out``."""
@@ -155,6 +213,7 @@ class LogWriter:
         """Do what `close` does, from code without an event loop."""
         self._closing.set()
         self._wake.set()
+        self._hurry.set()
         if self._process == os.getpid():
             self._thread.join()
 
@@ -184,7 +243,7 @@ class LogWriter:
         while True:
             self._sleep()
             batch = self._take()
-            if batch or self._outage is not None:
+            if batch or self._outage is not None or self._stall is not None:
                 self._write(batch)
             if self._closing.is_set() and (not self._queue or self._outage is not None):
                 self._give_up()
@@ -202,6 +261,8 @@ class LogWriter:
             self._wake.wait(self._due)
         self._asleep = False
         self._wake.clear()
+        if self._linger and self._queue and not self._full():
+            self._hurry.wait(self._linger)
 
     def _take(self) -> list[_Entry]:
         batch: list[_Entry] = []
@@ -211,35 +272,44 @@ class LogWriter:
             size += len(entry.draft.body)
             batch.append(entry)
         self._bytes_out += size
+        if not self._closing.is_set():
+            self._hurry.clear()
         return batch
 
     def _write(self, batch: Sequence[_Entry]) -> None:
         drafts = [entry.draft for entry in batch]
+        stall, self._stall = self._stall, None
         try:
             if self._outage is not None:
                 outage = self._outage
                 count = outage.late + outage.lost
                 drafts.append(self._gap(outage.since, datetime.now(UTC), outage.began_with, count, lost=outage.lost))
+            elif stall is not None:
+                drafts.append(self._gap(stall.since, datetime.now(UTC), NO_PROGRESS, stall.lost, lost=stall.lost))
             receipts = commit(self._store, drafts)
         except Exception as error:  # noqa: BLE001 (whatever it is, the records stay and their callers are told)
-            self._fail(batch, error)
+            self._fail(batch, error, stall)
             return
+        self._stuck = None
         if self._outage is not None:
             _log.warning("%s: the log is written again", self._store.url)
             self._outage = None
         self._tell([(entry.pending, receipt) for entry, receipt in zip(batch, receipts, strict=False)])
 
-    def _fail(self, batch: Sequence[_Entry], error: Exception) -> None:
+    def _fail(self, batch: Sequence[_Entry], error: Exception, stall: _Stall | None) -> None:
         """Keep the records, in their order, for the next attempt; tell those that wait for them."""
         if self._outage is None:
             self._outage = Outage(error)
             _log.error("the audit log cannot be written: %s; %s", error, way_out(error, self._retry))
         outage = self._outage
         outage.error = error
+        if stall is not None:
+            outage.lost += stall.lost
         waiting = [entry.pending for entry in batch if entry.pending is not None]
-        outage.late += len(waiting)
-        self._bytes_out -= sum(len(entry.draft.body) for entry in batch)
-        self._queue.extendleft(_Entry(entry.draft, None) for entry in reversed(batch))
+        kept = [entry for entry in batch if entry.keep]
+        outage.late += sum(entry.pending is not None for entry in kept)
+        self._bytes_out -= sum(len(entry.draft.body) for entry in kept)
+        self._queue.extendleft(_Entry(entry.draft, None) for entry in reversed(kept))
         told = [(pending, outage.told(error)) for pending in waiting]
         self._tell(told)
 
