@@ -53,9 +53,12 @@ class SwitchedLog:
         self.open.set()
         self.handed = asyncio.Event()
 
-    def submit(self, draft: Draft) -> asyncio.Future[Receipt]:
+    def submit(self, draft: Draft, *, keep: bool = True) -> asyncio.Future[Receipt]:
         self.handed.set()
         return asyncio.ensure_future(self._append(draft))
+
+    async def offer(self, draft: Draft, *, patience: float) -> bool:
+        raise AssertionError("nobody offers in this mode")
 
     def status(self) -> dict[str, Any]:
         return {"cause": "disk full", "way_out": "free space"}
