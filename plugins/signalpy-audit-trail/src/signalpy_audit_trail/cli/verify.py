@@ -66,7 +66,7 @@ def verify(
     Nothing is changed, and no record is given out, so the trail is not told of it. Exit codes: 0 holds, 1 broken, 2 it
     could not be checked.
     """
-    known = [_key(text) for text in keys]
+    known = [key for text in keys for key in _keys(text)]
     if proof is not None:
         ctx.exit(_check_proof(Path(proof), known, as_json=as_json))
     required = _required(require)
@@ -100,10 +100,12 @@ def _required(text: str) -> list[str]:
     return names
 
 
-def _key(text: str) -> Verifier:
+def _keys(text: str) -> list[Verifier]:
+    """The keys that are meant: one, or all of a file with one on each line."""
     try:
         path = Path(text)
-        return Verifier.parse(path.read_text(encoding="utf-8") if "+" not in text and path.is_file() else text)
+        lines = path.read_text(encoding="utf-8").splitlines() if "+" not in text and path.is_file() else [text]
+        return [Verifier.parse(line) for line in lines if line.strip()]
     except (NoteError, OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{error}", param_hint="--key") from error
 
