@@ -12,11 +12,12 @@ from urllib.parse import quote
 import msgspec
 
 from signalpy_audit_trail import moments
-from signalpy_audit_trail.index.schema import SAME, key
+from signalpy_audit_trail.index.schema import BLOCK, SAME, key
 from signalpy_audit_trail.store import IndexState
 
 _COLUMNS = ("kind", "action", "actor", "caller", "target", "outcome")
 _SELECT = f"SELECT seq, length, time, {', '.join(_COLUMNS)}, id, operation, correlation, duplicate_of FROM record ORDER BY seq"  # noqa: S608, E501
+_TABLES = ("record", "concern", "block", "term")
 
 Leaves = Callable[[int, int], Iterable[tuple[int, bytes]]]
 
@@ -33,11 +34,20 @@ def check_index(path: Path, origin: str, leaves: Leaves) -> IndexState:
         with closing(_open(path)) as connection:
             if connection.execute("SELECT origin FROM state").fetchone() != (origin,):
                 return IndexState(None, "the index is of another trail")
-            (size,) = connection.execute("SELECT coalesce(max(seq) + 1, 0) FROM record").fetchone()
-            (sound,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            return compare_index(connection, leaves)
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        return IndexState(None, f"the index cannot be read: {error}")
+
+
+def compare_index(connection: sqlite3.Connection, leaves: Leaves) -> IndexState:
+    """Compares the tables of an index, through a connection to them, with the log."""
+    try:
+        (size,) = connection.execute("SELECT coalesce(max(seq) + 1, 0) FROM record").fetchone()
+        for table in _TABLES:
+            (sound,) = connection.execute(f"PRAGMA integrity_check({table})").fetchone()
             if sound != "ok":
                 return IndexState(size, f"the index is damaged: {sound}")
-            return _compare(connection, size, leaves)
+        return _compare(connection, size, leaves)
     except (sqlite3.Error, TypeError, ValueError) as error:
         return IndexState(None, f"the index cannot be read: {error}")
 
@@ -54,18 +64,38 @@ def _compare(connection: sqlite3.Connection, size: int, leaves: Leaves) -> Index
     terms[None] = None
     rows = iter(connection.execute(_SELECT))
     subjects = _by_record(connection)
+    spans: dict[int, tuple[int, int]] = {}
     for seq, leaf in leaves(0, size):
         row = next(rows, None)
         if row is None or row[0] != seq:
             return IndexState(size, f"the index does not know record {seq}", seq)
         told = _told(row, terms)
         record = _record(leaf)
-        if told != _expected(leaf, record):
+        expected = _expected(leaf, record)
+        if told != expected:
             return IndexState(size, f"the index says something else of record {seq}", seq)
         if {terms.get(number) for number in subjects(seq)} != _subjects(record):
             return IndexState(size, f"the index names other subjects of record {seq}", seq)
+        _widen(spans, seq // BLOCK, expected[1])
     if next(rows, None) is not None:
         return IndexState(size, f"the index knows records that are not there, from {size} on", size)
+    return _compare_times(connection, size, spans)
+
+
+def _widen(spans: dict[int, tuple[int, int]], block: int, time: int | None) -> None:
+    if time is not None:
+        earliest, latest = spans.get(block, (time, time))
+        spans[block] = (min(earliest, time), max(latest, time))
+
+
+def _compare_times(connection: sqlite3.Connection, size: int, spans: dict[int, tuple[int, int]]) -> IndexState:
+    """Compares the times between which a search looks into a block of records; they may lie further apart."""
+    known = {number: span for number, *span in connection.execute("SELECT number, earliest, latest FROM block")}
+    for block, (earliest, latest) in spans.items():
+        found = known.get(block)
+        if found is None or found[0] > earliest or found[1] < latest:
+            seq = block * BLOCK
+            return IndexState(size, f"the index says other times of the records from {seq} on", seq)
     return IndexState(size)
 
 

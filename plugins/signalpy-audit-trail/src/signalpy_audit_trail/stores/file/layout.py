@@ -19,12 +19,12 @@ import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import unquote
 
 import msgspec
 
 from signalpy_audit_trail.private import replace_file, sync_folder
-from signalpy_audit_trail.store import StoreDamaged, StoreError, StoreForeign, StoreFormat, StoreMissing, UnknownStore
+from signalpy_audit_trail.store import StoreDamaged, StoreError, StoreForeign, StoreFormat, StoreMissing
+from signalpy_audit_trail.stores import place
 from signalpy_audit_trail.stores.turns import lock_names
 
 FORMAT = 1
@@ -89,12 +89,7 @@ def segment_name(first: int) -> str:
 
 def locate(location: str) -> Path:
     """Return the path that ``///absolute`` or ``relative`` means, the part of a URL after ``file:``."""
-    if location.startswith("//") and not location.startswith("///"):
-        raise UnknownStore(f"file:{location}: expected file:///absolute or file:relative", url=f"file:{location}")
-    path = unquote(location[2:] if location.startswith("///") else location)
-    if not path or "\0" in path:
-        raise UnknownStore("file: expected a path, as in file:///var/lib/trail or file:trail", url=f"file:{location}")
-    return Path(path)
+    return place.locate("file", location)
 
 
 def list_segments(layout: Layout) -> list[int]:

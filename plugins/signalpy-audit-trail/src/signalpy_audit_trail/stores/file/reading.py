@@ -19,6 +19,7 @@ from signalpy_audit_trail.stores.file import segments
 from signalpy_audit_trail.stores.file.layout import Layout, list_segments, read_metadata
 from signalpy_audit_trail.stores.file.segments import Placed, Position
 from signalpy_audit_trail.stores.file.tree import TreeReader
+from signalpy_audit_trail.stores.place import cache_path, url_of
 
 _MOST_OPEN = 16
 
@@ -92,7 +93,7 @@ class FileReader:
         list_segments(layout)
         self._tree = TreeReader(layout.tree)
         self._log = FileLog(layout, metadata.origin)
-        self.url = f"file:{root}" if not root.is_absolute() else f"file://{root}"
+        self.url = url_of("file", root)
         self.origin = metadata.origin
         if index is None and not may_write(root):
             index = cache_path(metadata.origin)
@@ -167,9 +168,3 @@ def read_checkpoint(layout: Layout) -> str | None:
             f"{path}: expected a signed checkpoint: {error}; restore it from a copy", path=path
         ) from error
     return note
-
-
-def cache_path(origin: str) -> Path:
-    """Return where the index of a trail that may not be written is kept: under the user's cache folder, by origin."""
-    folder = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(folder).expanduser() / "signalpy" / f"{origin.rpartition('/')[2]}.sqlite3"

@@ -20,6 +20,7 @@ from signalpy_audit_trail.stores.file.log import SegmentLog
 from signalpy_audit_trail.stores.file.reading import FileLog, FileReader, read_checkpoint
 from signalpy_audit_trail.stores.file.tree import TreeWriter
 from signalpy_audit_trail.stores.markers import Leftover, Markers
+from signalpy_audit_trail.stores.place import url_of
 from signalpy_audit_trail.stores.turns import TurnLock
 
 _log = logging.getLogger("signalpy.audit_trail.file")
@@ -52,7 +53,7 @@ class FileStore:
     ) -> None:
         self._root = root
         self._layout = Layout(root)
-        self.url = f"file:{root}" if not root.is_absolute() else f"file://{root}"
+        self.url = url_of("file", root)
         self._process = os.getpid()
         self._closed = False
         self._markers: Markers | None = None

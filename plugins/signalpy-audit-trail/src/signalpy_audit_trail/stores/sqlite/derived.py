@@ -1,0 +1,96 @@
+"""The tables of searching in the trail's own database: grown with the leaves, or brought up to them, or made anew.
+
+An append adds to them in its own transaction, unless they lag. They lag while they are made anew, or if they could not
+take a leaf: the log does not stop for them, and who searches next brings them up to it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from signalpy_audit_trail.index import answers
+from signalpy_audit_trail.index.rows import Terms, insert, make_batch
+from signalpy_audit_trail.stores.sqlite.failures import of_medium
+from signalpy_audit_trail.stores.sqlite.schema import create_derived, drop_derived
+from signalpy_audit_trail.stores.sqlite.tables import Tables
+
+_log = logging.getLogger("signalpy.audit_trail.sqlite")
+STEP = 10_000
+"""Leaves per transaction when the tables are brought up; more than one batch of a writer, or they might never be."""
+_AT_ONCE = 1000
+
+
+class _Placed(NamedTuple):
+    """A leaf, found by its position alone."""
+
+    seq: int
+    segment: int
+    offset: int
+    leaf: bytes
+
+
+class Derived:
+    """What one connection knows of the tables; each method works within the transaction of its caller."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._terms = Terms()
+        self._generation = -1
+
+    def forget(self) -> None:
+        """Forget what was remembered of the tables: a transaction was undone."""
+        self._terms.forget()
+
+    def grow(self, first: int, leaves: Sequence[bytes]) -> None:
+        """Add leaves that were just appended, unless the tables lag or cannot take them.
+
+        :raises sqlite3.OperationalError: the medium refuses.
+        """
+        connection = self._tables.connection
+        connection.execute("SAVEPOINT derived")
+        try:
+            if answers.known(connection) == first:
+                self._add(_placed(enumerate(leaves, first)))
+        except sqlite3.Error as error:
+            if of_medium(error):
+                raise
+            _log.warning("the tables of searching lag behind the log: %s", error)
+            connection.execute("ROLLBACK TO derived")
+            self.forget()
+        connection.execute("RELEASE derived")
+
+    def step(self) -> bool:
+        """Bring the tables up by some leaves; tell whether more are left."""
+        connection = self._tables.connection
+        first, size = answers.known(connection), self._tables.size()
+        if first > size:
+            self.begin_anew()
+            first = 0
+        stop = min(first + STEP, size)
+        leaves = self._tables.every(first, stop)
+        while batch := list(islice(leaves, _AT_ONCE)):
+            self._add(_placed(batch))
+        return stop < size
+
+    def begin_anew(self) -> None:
+        """Make the tables anew, empty."""
+        drop_derived(self._tables.connection)
+        create_derived(self._tables.connection)
+        self.forget()
+
+    def _add(self, leaves: Iterable[_Placed]) -> None:
+        connection = self._tables.connection
+        generation = connection.execute("PRAGMA schema_version").fetchone()[0]
+        if generation != self._generation:  # another may have made the tables anew, with other numbers
+            self.forget()
+            self._generation = generation
+        insert(connection, make_batch(connection, self._terms, leaves))
+        self._terms.flush(connection)
+
+
+def _placed(leaves: Iterable[tuple[int, bytes]]) -> Iterator[_Placed]:
+    return (_Placed(seq, 0, 0, leaf) for seq, leaf in leaves)
