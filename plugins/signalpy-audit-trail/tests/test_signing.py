@@ -143,7 +143,7 @@ def test_keys_are_made_rotated_and_kept_from_others(tmp_path: Path) -> None:
     assert second.verifier == keys.signer().verifier
     assert 0o700 == stat.S_IMODE(keys.folder.stat().st_mode)
     assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in keys.folder.iterdir()}
-    secret = (keys.folder / "signing.key").read_text().rpartition("+")[2].strip()
+    secret = (keys.folder / "signing.key").read_text().split("+", 4)[4].strip()
     assert secret not in repr(second) + repr(keys) + repr(vars(keys))
     note = second.sign("x\n")
     assert [second.verifier] == note.verified_by(keys.verifiers())
@@ -156,7 +156,7 @@ def test_a_damaged_key_is_one_clear_error_without_the_key(tmp_path: Path, damage
     keys.make(ORIGIN)
     path = keys.folder / "signing.key"
     text = path.read_text()
-    seed = text.strip().rpartition("+")[2]
+    seed = text.strip().split("+", 4)[4]
     if damage == "missing":
         path.unlink()
     elif damage == "open":
