@@ -203,6 +203,9 @@ async def test_a_cancelled_caller_leaves_the_transfer_whole(kernel: Kernel) -> N
             await asyncio.sleep(rounds * 0.0005)
             paying.cancel()
             await asyncio.gather(paying, return_exceptions=True)
+        async with asyncio.timeout(10):
+            while kernel.ledger("accounts")["tasks"] > 1:  # noqa: ASYNC110 (what goes on without a caller; one is the relay)
+                await asyncio.sleep(0.01)
     made = len(witness.heard)
     assert made == len({event.id for event in witness.heard})
     if "database" in kernel.configuration.tables.get("accounts", {}):
