@@ -7,11 +7,13 @@ inside it, in nested calls, events, background subscribers, tasks and threads th
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import uuid_utils
 from msgspec import Struct
@@ -21,6 +23,8 @@ from signalpy.policy import Verdict
 
 OUTSIDE = "kernel"
 """The caller of an operation that comes from outside any component."""
+
+_MAKING: Final = threading.Lock()
 
 
 class Span(Struct, eq=False):
@@ -37,13 +41,15 @@ class Span(Struct, eq=False):
     at: Any = None
 
     def read(self) -> str:
-        """The id, a UUIDv7 (RFC 9562) made at the first reading."""
+        """The id, a UUIDv7 (RFC 9562) made at the first reading; one, also if several threads read at once."""
         if self.id is None:
-            self.id = str(uuid_utils.uuid7())
+            with _MAKING:
+                if self.id is None:
+                    self.id = str(uuid_utils.uuid7())
         return self.id
 
 
-class Context(Struct, eq=False, kw_only=True):
+class Context(Struct, eq=False, kw_only=True, frozen=True):
     """Who acts, for whom, from where, and in which chain of operations.
 
     ``span`` is the operation that runs here, if one does; it need not be what caused what follows.
@@ -67,8 +73,8 @@ class Context(Struct, eq=False, kw_only=True):
         return _id(self.causation)
 
 
-class Operation(Context, eq=False, kw_only=True):
-    """One call or publication. Hooks and subscribers read it and change nothing in it.
+class Operation(Context, eq=False, kw_only=True, frozen=True):
+    """One call or publication. Hooks and subscribers read it and can change nothing in it.
 
     :param caller: name of the component that asked for it, or ``"kernel"``.
     :param verdict: what the policy says of it; taken before anything else.
@@ -99,7 +105,7 @@ class Operation(Context, eq=False, kw_only=True):
         return self.verdict.audit
 
 
-class Call(Operation, eq=False, kw_only=True):
+class Call(Operation, eq=False, kw_only=True, frozen=True):
     """An invocation of ``target`` (``component.runnable``).
 
     ``params`` are as the caller gave them where recorders look, and an instance of the target's model for interceptors.
@@ -123,7 +129,7 @@ class Call(Operation, eq=False, kw_only=True):
         return f"<Call {self.target} by {self.caller}>"
 
 
-class Publication(Operation, eq=False, kw_only=True):
+class Publication(Operation, eq=False, kw_only=True, frozen=True):
     """An event on its way to the subscribers; the keywords describe the fact for those that record it.
 
     :param data: the payload; a mapping.
@@ -174,6 +180,22 @@ def current_span() -> Span | None:
     return here.span if here is not None else None
 
 
+def breaks_off(error: BaseException) -> bool:
+    """Whether an exception out of foreign code is none of its failures but the end of this task: somebody cancelled it.
+
+    A ``CancelledError`` that nobody asked for, or a ``SystemExit``, is a failure like any other.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, KeyboardInterrupt | GeneratorExit)
+
+
+def cause(outer: Context) -> Span | str | None:
+    """What causes an operation that begins inside ``outer``: the operation that it is, or what had caused it."""
+    return outer.span if isinstance(outer, Operation) else outer.causation
+
+
 @contextmanager
 def acting_as(
     actor: str | None,
@@ -195,7 +217,7 @@ def acting_as(
         on_behalf_of=on_behalf_of,
         client=client if client is not None else outer.client,
         correlation=correlation_id if correlation_id is not None else outer.correlation,
-        causation=causation_id if causation_id is not None else outer.span or outer.causation,
+        causation=causation_id if causation_id is not None else cause(outer),
         span=outer.span,
     )
     token = CURRENT.set(inner)
@@ -203,6 +225,11 @@ def acting_as(
         yield inner
     finally:
         CURRENT.reset(token)
+
+
+def handled(event: Publication, span: Span) -> Publication:
+    """The same publication while one of its background subscribers handles it."""
+    return _replace(event, span=span)
 
 
 def with_params(call: Call, params: Any) -> Call:

@@ -6,10 +6,10 @@ keeps the route that it started with; a change of tables, policies or hooks make
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import operator
+from asyncio import CancelledError, Task
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
@@ -18,7 +18,7 @@ from signalpy.bus.endpoint import Endpoint
 from signalpy.bus.tables import Tables
 from signalpy.errors import ActorMissing, PolicyDenied
 from signalpy.hooks import Implementation, compile_ring
-from signalpy.operation import Call, Operation, Publication, Span, with_data, with_params
+from signalpy.operation import Call, Operation, Publication, Span, breaks_off, with_data, with_params
 from signalpy.policy import Verdict
 
 policy_log = logging.getLogger("signalpy.audit")
@@ -37,7 +37,7 @@ class Route:
         self.verdict = verdict
         self.actorless = verdict.without_actor()
         self.owners = frozenset(owner for owner in owners if owner is not None)
-        self.spans: dict[Span, asyncio.Task[Any] | None] = {}
+        self.spans: dict[Span, Task[Any] | None] = {}
         self.retired = False
         self.left: Callable[[], None] | None = None
         self.run: Callable[[Any], Awaitable[Any]]
@@ -125,25 +125,19 @@ class EventRoute(Route):
                     result = step.function(event_type, data)
                     if result is not None:
                         step.check(result)
-            except (KeyboardInterrupt, GeneratorExit):
-                raise
-            except asyncio.CancelledError as error:
-                if _asked_for():
+            except BaseException as error:
+                if not breaks_off(error):
+                    self._dead_letter(event, step, error)  # one subscriber's failure reaches nobody else
+                    continue
+                if isinstance(error, CancelledError):
+                    if step.queue is not None:
+                        self._dead_letter(event, step, error)  # it was waiting for room
                     self._not_reached(event, steps, error)
-                    raise
-                self._dead_letter(event, step, error)
-            except BaseException as error:  # noqa: BLE001 - one subscriber's failure reaches nobody else
-                self._dead_letter(event, step, error)
+                raise
 
     def _not_reached(self, event: Publication, steps: Iterator[Delivery], error: BaseException) -> None:
         for step in steps:
             self._dead_letter(event, step, error)
-
-
-def _asked_for() -> bool:
-    """Whether somebody cancelled this task, as against a handler that raised ``CancelledError`` by itself."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _past_policy(inner: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 from signalpy.errors import HookError, Refused
 from signalpy.hooks.plugin import Implementation
 from signalpy.hookspecs import RECORD
+from signalpy.operation import breaks_off
 
 log = logging.getLogger("signalpy.hooks")
 
@@ -23,14 +25,32 @@ _KEEP: Final = object()
 
 
 class Step:
-    """What a hook gets as ``proceed``: goes on to the next ring inward, with another value if one is given."""
+    """What a hook gets as ``proceed``: goes on to the next ring inward, with another value if one is given.
 
-    __slots__ = ("_change", "_inner", "_operation", "done", "error", "pause", "result", "started")
+    It ends with the hook: nothing goes inward any more when the hook has returned or raised.
+    """
+
+    __slots__ = (
+        "_change",
+        "_inner",
+        "_operation",
+        "_outside",
+        "done",
+        "error",
+        "inside",
+        "over",
+        "pause",
+        "result",
+        "started",
+    )
 
     def __init__(self, operation: Any, inner: Run, change: Change | None) -> None:
         self._operation = operation
         self._inner = inner
         self._change = change
+        self._outside: asyncio.Event | None = None
+        self.inside = 0
+        self.over = False
         self.started = False
         self.done = False
         self.result: Any = None
@@ -40,11 +60,14 @@ class Step:
     async def __call__(self, new: Any = _KEEP) -> Any:
         """Goes inward; with ``new``, a call has other parameters and an event another payload."""
         operation = self._operation
+        if self.over:
+            raise HookError("proceed() was called after its hook had ended. Await it inside.", plugin=None, hook=None)
         if self._change is None:
             self._once(new)
         elif new is not _KEEP:
             operation = self._change(operation, new)
         self.started = True
+        self.inside += 1
         if self.pause is not None:
             self.pause.stop()
         try:
@@ -53,10 +76,18 @@ class Step:
             self.error = error
             raise
         finally:
-            if self.pause is not None:
+            self.inside -= 1
+            if self.pause is not None and not self.over:
                 self.pause.start()
+            if self._outside is not None and not self.inside:
+                self._outside.set()
         self.done = True
         return self.result
+
+    async def outside(self) -> None:
+        """Returns when nothing runs inward any more, which a hook may have left to a task of its own."""
+        self._outside = asyncio.Event()
+        await self._outside.wait()
 
     def _once(self, new: Any) -> None:
         if new is not _KEEP:
@@ -111,6 +142,10 @@ def _recorder(item: Implementation, inner: Run) -> Run:
             if error is not step.error:
                 _note(error, item)
             raise
+        finally:
+            step.over = True
+            if step.inside:
+                await step.outside()
         if step.error is not None:
             raise step.error
         if not step.done:
@@ -138,6 +173,10 @@ def _interceptor(item: Implementation, inner: Run, change: Change) -> Run:
             if error is not step.error:
                 _note(error, item)
             raise
+        finally:
+            step.over = True
+            if step.inside:
+                await step.outside()
 
     return intercept
 
@@ -149,8 +188,8 @@ def _guarded(item: Implementation, call: Callable[..., Awaitable[Any]], inner: R
         step = Step(operation, inner, change)
         try:
             return await _timed(item, call, operation, step)
-        except Exception as error:
-            if error is step.error:
+        except BaseException as error:
+            if error is step.error or breaks_off(error):
                 raise
             _note(error, item)
             if on_error == "deny" and not isinstance(error, Refused):
@@ -160,6 +199,10 @@ def _guarded(item: Implementation, call: Callable[..., Awaitable[Any]], inner: R
             if on_error != "isolate" or isinstance(error, Refused):
                 raise
             log.exception("hook %s failed and is passed over", item)
+        finally:
+            step.over = True
+            if step.inside:
+                await step.outside()
         if step.error is not None:
             raise step.error
         return step.result if step.started else await inner(operation)
@@ -193,8 +236,10 @@ def _caller(item: Implementation) -> Callable[..., Awaitable[Any]]:
 
 
 def _note(error: BaseException, item: Implementation) -> None:
-    if isinstance(error, Exception):
-        error.add_note(f"raised by hook {item.hook} of plugin {item.plugin} {item.version}".rstrip())
+    note = f"raised by hook {item.hook} of plugin {item.plugin} {item.version}".rstrip()
+    with suppress(Exception):  # an exception may refuse to be changed; it comes through all the same
+        if isinstance(error, Exception) and note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
 
 
 def _target(operation: Any) -> str:

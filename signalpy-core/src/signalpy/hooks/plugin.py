@@ -87,10 +87,16 @@ def _takes(subject: object, plugin: str, hook: str, options: HookOptions) -> tup
         raise HookError(f"{where}: there is no such hook.{hint}", **evidence)
     known = ARGUMENTS[hook]
     function = getattr(subject, hook)
-    takes = tuple(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
+    takes = tuple(parameters)
     stray = [argument for argument in takes if argument not in known]
     if stray:
         raise HookError(f"{where}: unknown argument {stray[0]!r}. It may take {', '.join(known)}.", **evidence)
+    odd = [item.name for item in parameters.values() if item.kind is not item.POSITIONAL_OR_KEYWORD]
+    if odd:
+        raise HookError(
+            f"{where}: argument {odd[0]!r} can be given in one way only. Leave out the * or / beside it.", **evidence
+        )
     is_async = inspect.iscoroutinefunction(function)
     if hook in RINGS:
         if not is_async:
