@@ -6,7 +6,11 @@ so that no caller has to parse a message, and ``retry`` says whether trying the 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+_CONTROL: Final = (*range(32), *range(127, 160), 0x2028, 0x2029)
+_ESCAPED: Final = {code: " " if chr(code).isspace() else ascii(chr(code))[1:-1] for code in _CONTROL}
+"""Line breaks and control characters, which a name out of foreign hands may hold: a message is one line."""
 
 
 class SignalPyError(Exception):
@@ -20,8 +24,8 @@ class SignalPyError(Exception):
     """Whether the same operation may be tried again without doing anything twice."""
 
     def __init__(self, message: str = "", **evidence: Any) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = message.translate(_ESCAPED)
+        super().__init__(self.message)
         self.__dict__.update(evidence)
 
     def __str__(self) -> str:

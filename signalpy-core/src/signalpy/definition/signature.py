@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from signalpy.definition.spec import wrapped
@@ -43,7 +44,8 @@ def shape_of(function: Any, decorator: str) -> Shape:
     if isinstance(function, staticmethod | classmethod):
         kind = type(function).__name__
         raise wrong(function, f"{decorator} stands on a {kind}", "Make it a plain method: def …(self, …)")
-    if not callable(function) or isinstance(function, type):
+    bindable = hasattr(function, "__get__") and not isinstance(function, partial)
+    if not callable(function) or isinstance(function, type) or not bindable:
         raise wrong(function, f"{decorator} stands on a {type(function).__name__}", "Put it on a method")
     inner = inspect.unwrap(function)
     if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):

@@ -77,8 +77,12 @@ class Catalog:
         return list(self._entries)
 
     def add_candidates(self, candidates: Iterable[Candidate]) -> None:
-        """Takes in what a scan found; a class that was given by hand stays in its place."""
+        """Takes in what a scan found, once; a class that was given by hand stays in its place."""
+        held_ones = [entry.candidate for entry in self if entry.candidate is not None]
+        known = {(item.name, item.distribution, item.value) for item in [*held_ones, *self._passed_over]}
         for candidate in candidates:
+            if (candidate.name, candidate.distribution, candidate.value) in known:
+                continue
             held = self._entries.get(candidate.name)
             if held is None:
                 self._enter(candidate)
