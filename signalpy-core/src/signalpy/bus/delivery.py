@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from signalpy.bus.endpoint import not_awaited
 from signalpy.definition import SubscriptionSpec
-from signalpy.operation import Publication, Span
+from signalpy.operation import CURRENT, Publication, Span, handled
 
 DeadLetter: TypeAlias = Callable[[Publication, "Delivery", BaseException], None]
 
@@ -66,6 +66,20 @@ class Delivery:
             raise not_awaited(result, f"{self.component}.{self.spec.method}")
 
 
+class Handling(Span, eq=False):
+    """One background subscriber's handling of an event. It is no operation of its own and has the event's id.
+
+    :ivar owner: the live component's record.
+    """
+
+    event: Span | None = None
+    owner: Any = None
+
+    def read(self) -> str:
+        """The id of the event."""
+        return self.event.read() if self.event is not None else super().read()
+
+
 @dataclass(eq=False, slots=True)
 class Item:
     """A queued event, with the publisher's context variables."""
@@ -88,7 +102,7 @@ class BackgroundQueue:
         self._wait = wait
         self._dead_letter = dead_letter
         self._workers: set[asyncio.Task[None]] = set()
-        self._running: dict[asyncio.Task[None], Span] = {}
+        self._running: dict[asyncio.Task[None], Handling] = {}
         self._more = asyncio.Event()
         self._room = asyncio.Condition()
         self._closed = False
@@ -126,8 +140,8 @@ class BackgroundQueue:
         """Whether anything waits or runs, apart from what an operation among ``ancestors`` runs in."""
         return bool(self._items) or any(span not in ancestors for span in self._running.values())
 
-    def spans(self) -> list[Span]:
-        """The spans of the events that are being handled."""
+    def spans(self) -> list[Handling]:
+        """The spans of what is being handled."""
         return list(self._running.values())
 
     async def drain(self, ancestors: frozenset[Span] = frozenset()) -> None:
@@ -160,22 +174,26 @@ class BackgroundQueue:
                 self._more.clear()
                 await self._more.wait()
             item = self._items.popleft()
-            task = asyncio.create_task(self._handle(item.event), context=item.variables)
-            self._running[task] = item.event.span
-            task.add_done_callback(partial(self._finish, item.event))
+            span = Handling(parent=item.event.span, event=item.event.span, owner=self._delivery.owner)
+            task = asyncio.create_task(self._handle(item.event, span), context=item.variables)
+            self._running[task] = span
+            task.add_done_callback(partial(self._finish, item.event, span))
             await asyncio.wait([task])
-            del item, task  # else the last event would be kept until the next one comes
+            del item, task, span  # else the last event would be kept until the next one comes
             async with self._room:
                 self._room.notify_all()
 
-    async def _handle(self, event: Publication) -> None:
+    async def _handle(self, event: Publication, span: Handling) -> None:
+        CURRENT.set(handled(event, span))
         try:
             await self._delivery.call(event)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - becomes a dead letter
             self._dead_letter(event, self._delivery, error)
 
-    def _finish(self, event: Publication, task: asyncio.Task[None]) -> None:
+    def _finish(self, event: Publication, span: Handling, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
+        span.holds -= 1
+        span.parent = None
         event.span.holds -= 1
         error = asyncio.CancelledError("the delivery was cancelled") if task.cancelled() else task.exception()
         if error is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from signalpy.bus.delivery import Delivery
+from signalpy.bus.delivery import Delivery, Handling
 from signalpy.bus.route import CallRoute, EventRoute, Route
 from signalpy.bus.tables import Tables
 from signalpy.errors import LifecycleError, ShuttingDown
@@ -25,6 +26,14 @@ CACHE: Final = 4096
 KERNEL_EVENTS: Final = "kernel."
 OWN: Final = ""
 """Under which the kernel's own operations are filed, which no policy keeps back."""
+
+
+Passes: TypeAlias = Callable[[str], bool]
+"""Whether an operation of this caller, in the context in force, passes a gate that holds the others."""
+
+
+def _nobody(_: str) -> bool:
+    return False
 
 
 class Routes:
@@ -51,29 +60,36 @@ class Gate:
 
     def __init__(self) -> None:
         self.state = "closed"
+        self._passes: Passes = _nobody
         self._opened = asyncio.Event()
 
-    def set(self, state: str) -> None:
-        """Changes the state; held operations go on when it is no longer ``"held"``."""
+    def set(self, state: str, passes: Passes) -> None:
+        """Changes the state; held operations go on when it is no longer ``"held"``.
+
+        :param passes: whose operations pass while others are held.
+        """
         self.state = state
+        self._passes = passes
         if state == "held":
             self._opened.clear()
         else:
             self._opened.set()
 
-    async def admit(self, outer: Context | None, *, own: bool = False) -> None:
+    async def admit(self, outer: Context, caller: str, *, own: bool = False) -> None:
         """Returns when the operation may start.
 
+        :param outer: the context that it would start in, which is the one in force.
         :param own: it is the kernel's own; only a change of an exclusive component holds it up.
 
         :raises ShuttingDown: while the kernel drains.
         :raises LifecycleError: if the kernel does not run.
         """
-        span = outer.span if outer is not None else None
-        if span is not None and span.holds > 0 and self.state in ("held", "draining"):
-            return
         while self.state == "held":
+            if self._passes(caller):
+                return
             await self._opened.wait()
+        if outer.span is not None and outer.span.holds > 0 and self.state == "draining":
+            return
         if own and self.state != "closed":
             return
         if self.state in ("draining", "expired"):
@@ -83,7 +99,10 @@ class Gate:
 
 
 class Dispatcher:
-    """Makes routes from tables, policies and hooks, and drops them all whenever one of these changes."""
+    """Makes routes from tables, policies and hooks, and drops them all whenever one of these changes.
+
+    Policies and hooks may be changed from any thread: a route is made, or all are dropped, under a lock.
+    """
 
     def __init__(self, hooks: HookRegistry) -> None:
         self.hooks = hooks
@@ -93,63 +112,76 @@ class Dispatcher:
         self._closed_gate = self.gate
         self._callers: dict[str, Routes] = {}
         self._retired: list[Route] = []
+        self._lock = threading.RLock()
         self._left = asyncio.Event()
         hooks.on_change = self.reroute
 
     def __repr__(self) -> str:
         return f"<Dispatcher(callers={len(self._callers)}, retired={len(self._retired)}, {self.tables!r})>"
 
-    def set_gate(self, state: str) -> None:
-        """Opens the gate (it is then out of the way altogether) or sets it to another state."""
-        self._closed_gate.set(state)
+    def set_gate(self, state: str, passes: Passes = _nobody) -> None:
+        """Opens the gate (it is then out of the way altogether) or sets it to another state; see ``Gate.set``."""
+        self._closed_gate.set(state, passes)
         self.gate = None if state == "open" else self._closed_gate
 
     def routes(self, caller: str) -> Routes:
         """The routes of a caller."""
-        return self._callers.setdefault(caller, Routes())
+        with self._lock:
+            return self._callers.setdefault(caller, Routes())
 
     def forget(self, caller: str) -> None:
         """Drops a caller that is gone."""
-        self._retire(self._callers.pop(caller, Routes()))
+        with self._lock:
+            self._retire(self._callers.pop(caller, Routes()))
 
     def swap(self, tables: Tables) -> None:
         """Puts other tables in force; what is under way keeps its route."""
-        self.tables = tables
-        self.reroute()
+        with self._lock:
+            self.tables = tables
+            self.reroute()
 
-    def set_policies(self, policies: Policies) -> None:
-        """Puts other policies in force; what is under way keeps its verdict."""
-        self.policies = policies
-        self.reroute()
+    def set_policies(self, change: Callable[[Policies], Policies]) -> tuple[Policies, Policies]:
+        """Puts other policies in force; what is under way keeps its verdict.
+
+        :param change: makes them from those in force.
+        :returns: the policies before and after.
+        """
+        with self._lock:
+            before = self.policies
+            self.policies = change(before)
+            self.reroute()
+            return before, self.policies
 
     def reroute(self) -> None:
         """Drops every route."""
-        for routes in self._callers.values():
-            self._retire(routes)
-        self._retired = [route for route in self._retired if route.spans]
+        with self._lock:
+            for routes in self._callers.values():
+                self._retire(routes)
+            self._retired = [route for route in self._retired if route.spans]
 
     def call_route(self, caller: str, target: str) -> CallRoute:
         """Makes and keeps the route of ``caller`` to ``target``."""
-        routes = self.routes(caller)
-        if len(routes.calls) >= CACHE:
-            self._retire(routes)
-        verdict = self.policies.for_invoke(caller, target) if caller != OWN else Verdict()
-        recorders = self.hooks.ordered(RECORD)
-        interceptors = self._around(INVOKE, target)
-        route = routes.calls[target] = CallRoute(target, verdict, self.tables, recorders, interceptors)
-        return route
+        with self._lock:
+            routes = self.routes(caller)
+            if len(routes.calls) >= CACHE:
+                self._retire(routes)
+            verdict = self.policies.for_invoke(caller, target) if caller != OWN else Verdict()
+            recorders = self.hooks.ordered(RECORD)
+            interceptors = self._around(INVOKE, target)
+            route = routes.calls[target] = CallRoute(target, verdict, self.tables, recorders, interceptors)
+            return route
 
     def event_route(self, caller: str, event_type: str) -> EventRoute:
         """Makes and keeps the route of ``caller`` publishing ``event_type``."""
-        routes = self.routes(caller)
-        if len(routes.events) >= CACHE:
-            self._retire(routes)
-        verdict = self._publish_verdict(caller, event_type)
-        deliveries = self.tables.subscribers(event_type)
-        recorders = self.hooks.ordered(RECORD)
-        interceptors = self._around(PUBLISH, event_type)
-        route = routes.events[event_type] = EventRoute(verdict, deliveries, recorders, interceptors, self.dead_letter)
-        return route
+        with self._lock:
+            routes = self.routes(caller)
+            if len(routes.events) >= CACHE:
+                self._retire(routes)
+            verdict = self._publish_verdict(caller, event_type)
+            around = self.hooks.ordered(RECORD), self._around(PUBLISH, event_type)
+            route = EventRoute(verdict, self.tables.subscribers(event_type), *around, self.dead_letter)
+            routes.events[event_type] = route
+            return route
 
     def dead_letter(self, event: Publication, delivery: Delivery, error: BaseException) -> None:
         """Says that a subscriber did not take an event, in the log and to the hook."""
@@ -161,6 +193,8 @@ class Dispatcher:
         """The owner of the handler that an operation is in, if it is known."""
         if span is None:
             return None
+        if isinstance(span, Handling):
+            return span.owner
         return next((route.handling(span) for route in self._all() if span in route.spans), None)
 
     def under_way(
@@ -185,10 +219,9 @@ class Dispatcher:
         """Makes whoever waits in ``drained`` look again."""
         self._left.set()
 
-    def _all(self) -> Iterable[Route]:
-        for routes in self._callers.values():
-            yield from routes.all()
-        yield from self._retired
+    def _all(self) -> list[Route]:
+        with self._lock:
+            return [route for routes in self._callers.values() for route in routes.all()] + self._retired
 
     def _around(self, hook: str, name: str) -> list[Implementation]:
         return [item for item in self.hooks.ordered(hook) if matches_any(name, item.options.targets) is not None]

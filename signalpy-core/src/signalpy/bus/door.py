@@ -6,12 +6,12 @@ import asyncio
 from asyncio import current_task
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from signalpy.bus.dispatcher import OWN, Dispatcher
 from signalpy.bus.route import Route
-from signalpy.errors import LifecycleError
-from signalpy.operation import CURRENT, OUTSIDE, Call, Context, Operation, Publication, Span
+from signalpy.errors import InvalidParams, LifecycleError
+from signalpy.operation import CURRENT, OUTSIDE, Call, Context, Publication, Span, cause
 from signalpy.params import invalid
 
 T = TypeVar("T")
@@ -55,19 +55,21 @@ class Bus:
         :raises PolicyDenied: the policy, an interceptor (``Refused``) or a missing actor (``ActorMissing``) forbids it.
         :raises ShuttingDown: the kernel is stopping. Whatever the handler raises comes through unchanged.
         """
+        if not isinstance(target, str):
+            raise _no_text("invoke", "target", target)
         outer = CURRENT.get() or _NOBODY
         if self._dispatcher.gate is not None:
-            await self._dispatcher.gate.admit(outer, own=self._key is OWN)
+            await self._dispatcher.gate.admit(outer, self.caller, own=self._key is OWN)
         route = self._calls.get(target) or self._dispatcher.call_route(self._key, target)
         parent = outer.span
-        who = actor or outer.actor
+        who = actor or outer.actor or None
         span = Span(parent=parent)
         call = Call(
             actor=who,
             on_behalf_of=outer.on_behalf_of,
             client=outer.client,
             correlation=outer.correlation or span,
-            causation=outer.span if isinstance(outer, Operation) else outer.causation,
+            causation=cause(outer),
             span=span,
             caller=self.caller,
             verdict=route.verdict if who is not None else route.actorless,
@@ -82,8 +84,8 @@ class Bus:
                 return await route.handler(route.validate(params))
             return await route.run(call)
         finally:
-            CURRENT.reset(token)
             _leave(route, span)
+            CURRENT.reset(token)
 
     async def publish(
         self,
@@ -119,16 +121,16 @@ class Bus:
         subject = _checked(event_type, subject, outcome, occurred_at, id)
         outer = CURRENT.get() or _NOBODY
         if self._dispatcher.gate is not None:
-            await self._dispatcher.gate.admit(outer, own=self._key is OWN)
+            await self._dispatcher.gate.admit(outer, self.caller, own=self._key is OWN)
         route = self._events.get(event_type) or self._dispatcher.event_route(self._key, event_type)
-        who = actor or outer.actor
+        who = actor or outer.actor or None
         span = Span(parent=outer.span)
         event = Publication(
             actor=who,
             on_behalf_of=outer.on_behalf_of,
             client=outer.client,
             correlation=outer.correlation or span,
-            causation=outer.span if isinstance(outer, Operation) else outer.causation,
+            causation=cause(outer),
             span=span,
             caller=self.caller,
             verdict=route.verdict if who is not None else route.actorless,
@@ -150,8 +152,8 @@ class Bus:
             else:
                 await route.run(event)
         finally:
-            CURRENT.reset(token)
             _leave(route, span)
+            CURRENT.reset(token)
 
     def invoke_sync(self, target: str, params: Any = None, *, actor: str | None = None) -> Any:
         """``invoke`` from another thread; who acts is taken over from the calling thread's context.
@@ -177,7 +179,20 @@ class Bus:
             raise LifecycleError(
                 f"{name} would block the loop that it waits for. On the loop's own thread use: await bus.{plain}(…)."
             )
-        return asyncio.run_coroutine_threadsafe(make(), loop).result()
+        result, error = asyncio.run_coroutine_threadsafe(_outcome(make()), loop).result()
+        if error is not None:
+            raise error
+        return cast("T", result)
+
+
+async def _outcome(operation: Coroutine[Any, Any, T]) -> tuple[T | None, BaseException | None]:
+    """What an operation returned, or raised: no exception of a handler is to stop the loop or to change on its way."""
+    try:
+        return await operation, None
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - it is raised again where the operation was asked for
+        return None, error
 
 
 def _leave(route: Route, span: Span) -> None:
@@ -193,11 +208,7 @@ def _typed(event: Any, data: Any, schema: str | None) -> tuple[Any, str, Any, st
     from signalpy.event import Event
 
     if not isinstance(event, Event):
-        found = type(event).__name__
-        raise invalid(
-            "publish",
-            [{"loc": ("event_type",), "msg": f"expected a text or an Event, found {found}", "type": "string_type"}],
-        )
+        raise _no_text("publish", "event_type", event, "a text or an Event")
     if not event.event_type:
         raise invalid(
             "publish",
@@ -209,6 +220,11 @@ def _typed(event: Any, data: Any, schema: str | None) -> tuple[Any, str, Any, st
             [{"loc": ("data",), "msg": "a typed event carries its own data", "type": "extra_forbidden"}],
         )
     return event, event.event_type, event.payload(), schema or event.schema_id()
+
+
+def _no_text(where: str, name: str, value: Any, expected: str = "a text") -> InvalidParams:
+    found = type(value).__name__
+    return invalid(where, [{"loc": (name,), "msg": f"expected {expected}, found {found}", "type": "string_type"}])
 
 
 def _checked(
@@ -227,7 +243,8 @@ def _checked(
     if subject == ():
         subjects: tuple[str, ...] = ()
     else:
-        subjects = (subject,) if isinstance(subject, str) else tuple(subject)
+        several = subject if isinstance(subject, Iterable) and not isinstance(subject, str) else (subject,)
+        subjects = tuple(several)
         if not all(isinstance(item, str) for item in subjects):
             problem = ("subject", "must be a text or several")
     if problem is not None:

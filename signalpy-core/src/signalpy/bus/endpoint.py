@@ -9,10 +9,14 @@ from concurrent.futures import Executor
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from signalpy.definition import RunnableSpec
+from signalpy.operation import Span, current_span
 from signalpy.params import Validate, validator
+
+Working: TypeAlias = dict[asyncio.Future[Any], Span | None]
+"""What runs in threads, and for which operation."""
 
 
 @dataclass(eq=False, slots=True)
@@ -37,12 +41,12 @@ def endpoint(
     spec: RunnableSpec,
     *,
     threads: Executor,
-    working: set[asyncio.Future[Any]],
+    working: Working,
 ) -> Endpoint:
     """The endpoint of one runnable.
 
     :param threads: where ``thread=True`` runs.
-    :param working: holds the futures of what runs there, also after its caller was cancelled.
+    :param working: holds what runs there, also after its caller was cancelled.
     """
     target = f"{component}.{spec.name}"
     method = getattr(instance, spec.method)
@@ -80,13 +84,24 @@ def not_awaited(result: Any, where: str) -> TypeError:
 
 
 def _threaded(
-    method: Callable[..., Any], takes_params: bool, threads: Executor, working: set[asyncio.Future[Any]]
+    method: Callable[..., Any], takes_params: bool, threads: Executor, working: Working
 ) -> Callable[[Any], Awaitable[Any]]:
     async def handler(params: Any) -> Any:
-        run = partial(copy_context().run, method, *([params] if takes_params else ()))
+        run = partial(copy_context().run, _outcome, method, *([params] if takes_params else ()))
         future = asyncio.get_running_loop().run_in_executor(threads, run)
-        working.add(future)
-        future.add_done_callback(working.discard)
-        return await asyncio.shield(future)
+        working[future] = current_span()
+        future.add_done_callback(working.pop)
+        result, error = await asyncio.shield(future)
+        if error is not None:
+            raise error
+        return result
 
     return handler
+
+
+def _outcome(method: Callable[..., Any], *arguments: Any) -> tuple[Any, BaseException | None]:
+    """What a method returned, or raised: a future takes no ``StopIteration``, and would never be done."""
+    try:
+        return method(*arguments), None
+    except BaseException as error:  # noqa: BLE001 - it is raised again where the thread was asked for
+        return None, error

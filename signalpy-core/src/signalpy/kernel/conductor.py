@@ -143,7 +143,11 @@ class Conductor:
             raise LifecycleError(
                 f"the new {spec.name!r} cannot start: {'; '.join(lacks)}. The old one stays.", component=spec.name
             )
-        await self._replacement.replace(old, spec)
+        try:
+            await self._replacement.replace(old, spec)
+        except LifecycleError:
+            await self._activate_waiting()  # a dependent may have been stopped for the new one
+            raise
         await self._activate_waiting()
 
     def check_settings(self, new: Configuration) -> None:

@@ -67,8 +67,9 @@ class Drain:
         await self._dispatcher.drained(unit, self.spared)
         for queue in unit.ledger.queues():
             await queue.drain(self.spared())
-        if unit.ledger.threads:
-            await asyncio.wait(list(unit.ledger.threads))
+        threads = [future for future, span in unit.ledger.threads.items() if span not in self.spared()]
+        if threads:
+            await asyncio.wait(threads)
 
     async def _all_idle(self) -> None:
         while True:

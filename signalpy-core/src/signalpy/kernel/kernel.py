@@ -13,7 +13,7 @@ from signalpy import __version__
 from signalpy.builtin import ConfigComponent
 from signalpy.bus import Bus, Dispatcher
 from signalpy.configuration import Configuration, Source, load
-from signalpy.definition import ComponentSpec, adopted
+from signalpy.definition import ComponentSpec, adopted, spec_of
 from signalpy.discovery import inventory, scan
 from signalpy.discovery.filter import Filter
 from signalpy.errors import ComponentUnavailable, LifecycleError, TargetNotFound
@@ -79,7 +79,7 @@ class Kernel:
         entries = Policies(configuration.policy)
         for name, keys in (policies or {}).items():
             entries = entries.with_entry(name, keys)
-        self._dispatcher.set_policies(entries)
+        self._dispatcher.set_policies(lambda _: entries)
         self.bus = Bus(self._dispatcher)
         self._announcer = Announcer(Bus(self._dispatcher, own=True))
         self._wire(configuration)
@@ -190,15 +190,16 @@ class Kernel:
             "kernel.started", {"version": __version__, "components": [unit.name for unit in self._roster]}
         )
         self._announcer.start()
-        await self._announcer.flush()
+        with self.watchdog.watch("handing kernel.started to its subscribers"):
+            await self._announcer.flush()
 
     async def shutdown(self) -> None:
         """Stops: admits nothing new, drains until the deadline, cancels the rest, and deactivates in reverse order.
 
-        A kernel that does not run is left alone.
+        A kernel that boots is stopped when it has; one that does not run is left alone.
         """
         refuse_inside(self, "shutdown")
-        if self._state in ("running", "stopping"):
+        if self._state in ("booting", "running", "stopping"):
             await self._to_the_end(self._shut_down())
 
     async def _shut_down(self) -> None:
@@ -210,17 +211,27 @@ class Kernel:
             self._announcer.put("kernel.stopping", {})
             self._dispatcher.set_gate("draining")
             try:
-                await self._announcer.flush()
+                await self._flush(deadline)
                 await self._announcer.stop()
                 await self._conductor.stop_all(deadline)
             finally:
                 self._close()
 
+    async def _flush(self, deadline: float) -> None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._announcer.flush()
+        except TimeoutError:
+            log.warning("the kernel's last events did not reach every subscriber before the deadline")
+
     async def add(self, cls: type) -> None:
         """Starts another component while the kernel runs, and what had waited for it.
 
-        :raises LifecycleError: if one of its name is active, it fails, or the kernel does not run.
+        :raises LifecycleError: if one of its name is active, it is denied, it fails, or the kernel does not run.
         """
+        denial = self._denial(spec_of(cls).name)
+        if denial:
+            raise LifecycleError(f"add: {denial}. Allow it in [plugins] first.", component=spec_of(cls).name)
         await self._change("add", lambda: self._conductor.add(cls))
 
     async def remove(self, name: str) -> None:
@@ -254,15 +265,15 @@ class Kernel:
         if source is None:
             raise LifecycleError("reload: this kernel was not made from a file. Give the new configuration.")
         new = source if isinstance(source, Configuration) else load(source)
-        policies = self._dispatcher.policies.with_file(new.policy)
+        self._dispatcher.policies.with_file(new.policy)
         self._conductor.check_settings(new)
-        await self._change("reload", lambda: self._put_in_force(new, policies))
+        await self._change("reload", lambda: self._put_in_force(new))
 
-    async def _put_in_force(self, new: Configuration, policies: Policies) -> None:
+    async def _put_in_force(self, new: Configuration) -> None:
         old = self._configuration.current
         self._configuration.current = new
         if old.policy != new.policy:
-            self._swap_policies(policies, "file")
+            self._swap_policies(lambda policies: policies.with_file(new.policy), "file")
         if (old.kernel, old.plugins) != (new.kernel, new.plugins):
             log.warning("configuration: changes in [kernel] and [plugins] count from the next boot")
         await self._conductor.reconfigure(old, new)
@@ -291,20 +302,19 @@ class Kernel:
     def set_policy(self, name: str, keys: Mapping[str, Any]) -> None:
         """Merges ``keys`` into the run-time entry ``name``; the next operation sees it. ``None`` unsets a key.
 
+        May be called from any thread.
+
         :raises PolicyError: naming entry, key and the nearest known key; the old policy stays in force.
         """
-        self._swap_policies(self._dispatcher.policies.with_entry(name, keys), name)
+        self._swap_policies(lambda policies: policies.with_entry(name, keys), name)
 
-    def _swap_policies(self, after: Policies, name: str) -> None:
-        before = self._dispatcher.policies
-        self._dispatcher.set_policies(after)
+    def _swap_policies(self, change: Callable[[Policies], Policies], name: str) -> None:
+        policies = self._dispatcher.set_policies(change)
+        before, after = (item.entries() for item in policies)
         here = current()
         actor = here.actor if here is not None else None
-        change = {"before": before.entries(), "after": after.entries(), "actor": actor}
-        self.hooks.notify("signalpy_policy_changed", **change)
-        self._announcer.put(
-            "kernel.policy.changed", {"name": name, "before": change["before"], "after": change["after"]}, actor
-        )
+        self.hooks.notify("signalpy_policy_changed", before=before, after=after, actor=actor)
+        self._announcer.put("kernel.policy.changed", {"name": name, "before": before, "after": after})
 
     def get(self, name: str) -> Any:
         """The live instance of a component.
@@ -340,9 +350,13 @@ class Kernel:
 
     def _take_in(self, cls: type) -> None:
         entry = self._catalog.add_class(cls)
-        denial = Filter((), self.configuration.plugins.deny).denial(entry.name)
-        if denial and entry.name != "config":
+        denial = self._denial(entry.name)
+        if denial:
             entry.mark(State.DENIED, denial)
+
+    def _denial(self, name: str) -> str:
+        """Why a class given by hand is not taken; empty if it is."""
+        return Filter((), self.configuration.plugins.deny).denial(name) if name != "config" else ""
 
     def _unavailable(self, target: str) -> ComponentUnavailable | None:
         name = target.partition(".")[0]

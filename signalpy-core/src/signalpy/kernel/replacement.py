@@ -5,12 +5,14 @@ from __future__ import annotations
 from packaging.specifiers import SpecifierSet
 
 from signalpy.bus import Dispatcher
+from signalpy.bus.dispatcher import ancestors
 from signalpy.definition import ComponentSpec
 from signalpy.errors import LifecycleError
 from signalpy.hooks import Plugin
 from signalpy.kernel.activation import Activation, StartError
 from signalpy.kernel.entry import Catalog, Entry
 from signalpy.kernel.services import Services
+from signalpy.kernel.stages import running_stage
 from signalpy.kernel.takedown import Takedown
 from signalpy.kernel.unit import Unit
 from signalpy.states import State
@@ -55,7 +57,7 @@ class Replacement:
         await self._takedown.end(old)
 
     async def _after(self, old: Unit, entry: Entry, spec: ComponentSpec) -> None:
-        self._dispatcher.set_gate("held")
+        self._dispatcher.set_gate("held", lambda caller: self._passes(old, caller))
         hooks = old.ledger.plugin
         try:
             await self._takedown.drain.unit(old, self._takedown.deadline())
@@ -86,16 +88,33 @@ class Replacement:
 
     async def _bring_back(self, old: Unit, hooks: Plugin | None, cause: StartError) -> None:
         """Starts the old class again after the new one failed."""
+        dependents = self._services.dependents(old)
         try:
             again = await self._activation.start(old.entry, old.spec)
             await self._put_in_place(again, old, hooks)
         except StartError as error:
             self._activation.withdraw(old, hooks_of=hooks)
             self._takedown.fail(old.entry, error)
+            self._dispatcher.set_gate("open")
+            for other in dependents:
+                await self._takedown.with_dependents(other, f"waits for {old.name!r}", State.WAITING)
             raise LifecycleError(
                 f"the new {old.name!r} failed {cause}, and the old one could not be started again: {error}",
                 component=old.name,
             ) from error
+
+    def _passes(self, old: Unit, caller: str) -> bool:
+        """Whether an operation need not be held: one that the change of ``old`` itself would have to wait for.
+
+        These are what ``old`` does, what is done inside of lifecycle methods, and what belongs to an operation that
+        still passes through ``old``.
+        """
+        if caller == old.name or running_stage() is not None:
+            return True
+        spared = self._takedown.drain.spared()
+        waited_for = {*self._dispatcher.under_way(old, apart_from=spared)}
+        waited_for.update(span for queue in old.ledger.queues() for span in queue.spans())
+        return not waited_for.isdisjoint(ancestors() - spared)
 
     def _left_behind(self, old: Unit, spec: ComponentSpec) -> list[Unit]:
         """The dependents of ``old`` that a component of ``spec`` would not satisfy."""

@@ -13,14 +13,18 @@ from signalpy.bus.endpoint import not_awaited
 from signalpy.errors import LifecycleError
 from signalpy.kernel.unit import Unit
 from signalpy.kernel.watchdog import Watchdog
-from signalpy.operation import CURRENT, Context, Span
+from signalpy.operation import CURRENT, Context, Span, cause
 
 
 class StageSpan(Span, eq=False):
-    """The span of a lifecycle method. Operations inside it are admitted as those of a running operation are."""
+    """The span of a lifecycle method. Operations inside it are admitted as those of a running operation are.
+
+    :ivar over: the method has ended; what it started may still run.
+    """
 
     kernel: Any = None
     step: str = ""
+    over: bool = False
 
 
 @contextmanager
@@ -34,7 +38,7 @@ def inside(kernel: Any, step: str) -> Iterator[None]:
             on_behalf_of=outer.on_behalf_of,
             client=outer.client,
             correlation=outer.correlation,
-            causation=outer.span or outer.causation,
+            causation=cause(outer),
             span=span,
         )
     )
@@ -42,6 +46,7 @@ def inside(kernel: Any, step: str) -> Iterator[None]:
         yield
     finally:
         CURRENT.reset(token)
+        span.over = True
         span.holds -= 1
         span.parent = None
 
@@ -51,12 +56,17 @@ def refuse_inside(kernel: Any, action: str) -> None:
 
     :raises LifecycleError: naming that method.
     """
-    for span in ancestors():
-        if isinstance(span, StageSpan) and span.kernel is kernel:
-            raise LifecycleError(
-                f"{action} was called from {span.step}, which it would wait for. Start it as a task from outside.",
-                step=span.step,
-            )
+    span = running_stage()
+    if span is not None and span.kernel is kernel:
+        raise LifecycleError(
+            f"{action} was called from {span.step}, which it would wait for. Start it as a task from outside.",
+            step=span.step,
+        )
+
+
+def running_stage() -> StageSpan | None:
+    """The lifecycle method that the caller is inside of; not one that started the caller's task and has ended since."""
+    return next((span for span in ancestors() if isinstance(span, StageSpan) and not span.over), None)
 
 
 async def run_stage(kernel: Any, watchdog: Watchdog, unit: Unit, stage: str, *arguments: Any) -> None:

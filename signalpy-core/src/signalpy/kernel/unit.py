@@ -9,6 +9,7 @@ from typing import Any
 
 from signalpy.bus import Delivery, Endpoint, Tables
 from signalpy.bus.delivery import BackgroundQueue
+from signalpy.bus.endpoint import Working
 from signalpy.definition import ComponentSpec
 from signalpy.hooks import Plugin
 from signalpy.kernel.entry import Entry
@@ -24,7 +25,7 @@ class Ledger:
     plugin: Plugin | None = None
     services: list[str] = field(default_factory=list)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
-    threads: set[asyncio.Future[Any]] = field(default_factory=set)
+    threads: Working = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
         """How many of each kind."""
