@@ -21,10 +21,10 @@ def wheel(name: str, dist: Path) -> Path:
     return found[0]
 
 
-def install(*wheels: Path) -> None:
-    """Install the wheels with what they declare, and ask pip whether that is consistent."""
+def install(*requirements: str) -> None:
+    """Install wheels with what they declare, and ask pip whether that is consistent."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "-q", *map(str, wheels)], check=True)
+    subprocess.run([*pip, "install", "-q", *requirements], check=True)
     subprocess.run([*pip, "check"], check=True)
 
 
@@ -34,25 +34,45 @@ def package(installed: Distribution) -> str:
     return name
 
 
-def import_all(root: str) -> int:
-    """Import the package and every module in it; returns how many there are."""
-    paths = importlib.import_module(root).__path__
-    names = [found.name for found in pkgutil.walk_packages(paths, f"{root}.") if not found.name.endswith("__main__")]
-    for name in names:
-        importlib.import_module(name)
-    return len(names) + 1
+def import_all(root: str, *, but: set[str]) -> int:
+    """Import the package and every module in it, except what is in the subpackages `but`; returns how many."""
+    importlib.import_module(root)
+    modules = 1
+    for found in pkgutil.iter_modules(sys.modules[root].__path__, f"{root}."):
+        name = found.name.rpartition(".")[2]
+        if name == "__main__" or name in but:
+            continue
+        if found.ispkg:
+            modules += import_all(found.name, but=set())
+        else:
+            importlib.import_module(found.name)
+            modules += 1
+    return modules
+
+
+def import_extras(name: str, dist: Path, root: str, extras: set[str]) -> int:
+    """Import the subpackages that are named as an extra, each once that is installed; returns how many modules."""
+    named = sorted(extras & {found.name for found in pkgutil.iter_modules(sys.modules[root].__path__)})
+    modules = 0
+    for extra in named:
+        install(f"{wheel(name, dist)}[{extra}]")
+        importlib.invalidate_caches()
+        modules += import_all(f"{root}.{extra}", but=set())
+    return modules
 
 
 def main() -> None:
     """Install, import everything, load every entry point, run every command."""
     name, dist = sys.argv[1], Path(sys.argv[2])
-    install(*(wheel(each, dist) for each in dict.fromkeys((name, CORE))))
+    install(*(str(wheel(each, dist)) for each in dict.fromkeys((name, CORE))))
     installed = distribution(name)
-    modules = import_all(package(installed))
+    extras = set(installed.metadata.get_all("Provides-Extra") or ())
+    modules = import_all(package(installed), but=extras)
     for entry in installed.entry_points:
         entry.load()
     for script in installed.entry_points.select(group="console_scripts"):
         subprocess.run([Path(sys.executable).with_name(script.name), "--help"], check=True, stdout=subprocess.DEVNULL)
+    modules += import_extras(name, dist, package(installed), extras)
     print(f"{name} {installed.version}: {modules} modules imported, {len(installed.entry_points)} entry points loaded")
 
 
