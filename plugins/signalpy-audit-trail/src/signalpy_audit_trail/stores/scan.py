@@ -33,7 +33,8 @@ def count(leaves: Sequence[bytes], filters: Filters, by: str) -> dict[str | None
     numbers: Counter[str | None] = Counter()
     for _, keys in _passing(leaves, filters):
         if by == "subject":
-            numbers.update(dict.fromkeys(keys.subjects) or [None])
+            subjects: list[str | None] = list(dict.fromkeys(keys.subjects))
+            numbers.update(subjects or [None])
         else:
             numbers[_value(keys, by)] += 1
     return dict(numbers)

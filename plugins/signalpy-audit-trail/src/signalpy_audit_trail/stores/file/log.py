@@ -75,6 +75,8 @@ class SegmentLog:
 
         :raises WriteFailed: none of them counts.
         """
+        if not leaves:
+            return
         data = b"\n".join(leaves) + b"\n"
         try:
             descriptor, fresh = self._place_for(len(data))

@@ -62,11 +62,10 @@ def is_trail(layout: Layout) -> bool:
         if not stat.S_ISREG(status.st_mode):
             raise StoreForeign(f"{path}: expected the database of a trail, found no file; give another path", path=path)
         if not status.st_size:
-            _refuse_emptied(layout)
-            return False
+            return _is_new(layout)
         identity = _identity(layout)
     except FileNotFoundError:
-        return False
+        return _is_new(layout)
     except sqlite3.Error as error:
         raise translated(error, path, writing=False) from error
     except OSError as error:
@@ -144,13 +143,16 @@ def _has_content(path: Path) -> bool:
         return False
 
 
-def _refuse_emptied(layout: Layout) -> None:
+def _is_new(layout: Layout) -> bool:
+    """Return false: there is no trail where nothing is.
+
+    :raises StoreDamaged: there was one, and a part of it is left.
+    """
     if _has_content(layout.log_ahead):
         path = layout.database
-        message = (
-            f"{path}: expected a trail, found an empty file beside {layout.log_ahead.name}; restore it from a copy"
-        )
+        message = f"{path}: expected a trail, found only {layout.log_ahead.name} of it; restore it from a copy"
         raise StoreDamaged(message, path=path)
+    return False
 
 
 def _judge(path: Path, identity: Identity) -> bool:
