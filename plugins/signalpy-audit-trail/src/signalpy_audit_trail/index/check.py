@@ -77,8 +77,9 @@ def _compare(connection: sqlite3.Connection, size: int, leaves: Leaves) -> Index
         if {terms.get(number) for number in subjects(seq)} != _subjects(record):
             return IndexState(size, f"the index names other subjects of record {seq}", seq)
         _widen(spans, seq // BLOCK, expected[1])
-    if next(rows, None) is not None:
-        return IndexState(size, f"the index knows records that are not there, from {size} on", size)
+    beyond = next(rows, None)
+    if beyond is not None:
+        return IndexState(size, f"the index knows records that are not there, from {beyond[0]} on", beyond[0])
     return _compare_times(connection, size, spans)
 
 

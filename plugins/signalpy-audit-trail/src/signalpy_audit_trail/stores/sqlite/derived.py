@@ -53,7 +53,10 @@ class Derived:
         connection = self._tables.connection
         connection.execute("SAVEPOINT derived")
         try:
-            if answers.known(connection) == first:
+            known = answers.known(connection)
+            if known > first:
+                self._cut(first)
+            if known >= first:
                 self._add(_placed(enumerate(leaves, first)))
         except sqlite3.Error as error:
             if of_medium(error):
@@ -81,6 +84,12 @@ class Derived:
         drop_derived(self._tables.connection)
         create_derived(self._tables.connection)
         self.forget()
+
+    def _cut(self, size: int) -> None:
+        """Take away what nobody has appended; a later record would be taken for it."""
+        _log.warning("the tables of searching know records that are not there, from %d on; these are removed", size)
+        for table in ("record", "concern"):
+            self._tables.connection.execute(f"DELETE FROM {table} WHERE seq >= ?", (size,))  # noqa: S608
 
     def _add(self, leaves: Iterable[_Placed]) -> None:
         connection = self._tables.connection

@@ -42,7 +42,11 @@ class SqliteReader:
         self._layout = Layout(path)
         self._reading = Reading(self._layout)
         self.url = url_of("sqlite", path)
-        self.origin = self._reading.ask(Tables.origin)
+        try:
+            self.origin = self._reading.ask(Tables.origin)
+        except BaseException:
+            self._reading.close()
+            raise
         self._log = SqliteLog(self._reading, self.origin)
         self._chosen = index
         self._elsewhere: Index | None = None
