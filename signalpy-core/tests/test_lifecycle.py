@@ -642,3 +642,13 @@ async def test_a_change_goes_on_to_its_end_when_its_caller_is_cancelled() -> Non
         await kernel.add(plain("b"))  # takes its turn behind the replacement
         assert ["-a1"] == order
         assert "2.0" == await kernel.bus.invoke("a.version")
+
+
+async def test_a_preferred_provider_is_waited_for_and_no_other() -> None:
+    """A provider that is not preferred may need its own user without a circle."""
+    other = requires(user="IUser")(provides("IThing")(plain("other")))
+    user = requires(thing="IThing")(provides("IUser")(plain("user")))
+    kernel = kernel_of(other, user, provides("IThing")(plain("best")), plugins={"prefer": {"IThing": "best"}})
+    async with kernel:
+        assert {"other": "active", "user": "active", "best": "active"} == states(kernel)
+        assert kernel.get("user").rt.thing is kernel.get("best")

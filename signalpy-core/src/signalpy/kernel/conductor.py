@@ -50,6 +50,7 @@ class Conductor:
         self._reasons = reasons
         self._activation = activation
         self._watchdog = watchdog
+        self._configuration = configuration
         self._drain = Drain(dispatcher, roster)
         self._takedown = Takedown(
             roster=roster,
@@ -77,11 +78,13 @@ class Conductor:
         :raises BootError: if an essential component is not active then; everything that had started is stopped.
         """
         try:
-            self._load()
+            unread = self._load()
             self._check_known(essential)
-            for name, cycle in plan(self._specs()).cycles.items():
+            for name, cycle in plan(self._specs(), self._chosen()).cycles.items():
                 self._catalog[name].mark(State.WAITING, f"cycle: {' -> '.join(cycle)}")
             await self._activate_waiting()
+            for entry in unread:  # not sooner: who records it had to be there first
+                self._takedown.tell_failure(entry)
             self._check_active(essential)
         except BaseException:
             await self.stop_all(self._takedown.deadline())
@@ -186,7 +189,7 @@ class Conductor:
         changed = True
         while changed:
             changed = False
-            for name in plan(self._specs()).order:
+            for name in plan(self._specs(), self._chosen()).order:
                 entry = self._catalog[name]
                 if entry.state in (State.DISCOVERED, State.WAITING):
                     changed = await self._try(entry) or changed
@@ -214,20 +217,13 @@ class Conductor:
         self._takedown.tell("activated", entry)
         return True
 
-    def _load(self) -> None:
+    def _load(self) -> list[Entry]:
+        """Imports what may be loaded; returns what failed."""
         for entry in self._catalog:
             if entry.state is State.DISCOVERED and entry.spec is None and entry.candidate is not None:
                 with self._watchdog.watch(f"import of component {entry.name!r} ({entry.candidate.value})"):
-                    self._load_one(entry, entry.candidate)
-
-    def _load_one(self, entry: Entry, candidate: Candidate) -> None:
-        try:
-            entry.spec = spec_of(candidate.load())
-        except SignalPyError as error:
-            self._takedown.fail(
-                entry,
-                StartError(f"on import: {error}", component=entry.name, step="import", cause=error.__cause__ or error),
-            )
+                    _load_one(entry, entry.candidate)
+        return [entry for entry in self._catalog if entry.state is State.FAILED]
 
     def _check_known(self, essential: Iterable[str]) -> None:
         for name in sorted(essential):
@@ -253,6 +249,20 @@ class Conductor:
             raise LifecycleError(self._reasons.why(name), component=name)
         return entry
 
+    def _chosen(self) -> dict[str, str]:
+        """The preferred provider of each contract for which one is named, as a component."""
+        prefer = self._configuration().plugins.prefer
+        names = {entry.distribution: entry.name for entry in self._catalog if entry.distribution}
+        return {contract: names.get(choice, choice) for contract, choice in prefer.items()}
+
     def _specs(self) -> list[ComponentSpec]:
         alive = (State.DISCOVERED, State.WAITING, State.ACTIVE)
         return [entry.spec for entry in self._catalog if entry.spec is not None and entry.state in alive]
+
+
+def _load_one(entry: Entry, candidate: Candidate) -> None:
+    try:
+        entry.spec = spec_of(candidate.load())
+    except SignalPyError as error:
+        entry.mark(State.FAILED, f"on import: {error}", error.__cause__ or error)
+        log.error("component %r failed %s", entry.name, entry.reason, exc_info=entry.error)

@@ -20,27 +20,35 @@ class Plan:
     cycles: dict[str, list[str]] = field(default_factory=dict)
 
 
-def plan(specs: Sequence[ComponentSpec]) -> Plan:
+def plan(specs: Sequence[ComponentSpec], chosen: Mapping[str, str] | None = None) -> Plan:
     """The order in which ``specs`` are to start, and, read backwards, to stop.
 
     Components that stand around operations of others come first, after what they need themselves; every component comes
     behind its ``depends`` and behind every provider of what it requires; else the order given is kept.
+
+    :param chosen: contract to the component that is preferred among its providers; the others are not waited for.
     """
     by_name = {spec.name: spec for spec in specs}
     cycles: dict[str, list[str]] = {}
     while True:
         left = {name: spec for name, spec in by_name.items() if name not in cycles}
-        hard = _edges(left, soft=False)
+        providers = _providers(left, chosen or {})
+        hard = _edges(left, providers, soft=False)
         names = _rings_first(left, hard)
         try:
-            return Plan(_with_soft(names, left, hard), cycles)
+            return Plan(_with_soft(names, left, providers, hard), cycles)
         except CycleError as error:
             cycles.update(dict.fromkeys(error.cycle, error.cycle))
 
 
-def _with_soft(names: list[str], specs: Mapping[str, ComponentSpec], hard: Mapping[str, set[str]]) -> list[str]:
+def _with_soft(
+    names: list[str],
+    specs: Mapping[str, ComponentSpec],
+    providers: Mapping[str, set[str]],
+    hard: Mapping[str, set[str]],
+) -> list[str]:
     """The order that also keeps to optional requirements, unless these go round in a circle."""
-    soft = _edges(specs, soft=True)
+    soft = _edges(specs, providers, soft=True)
     early = set(names[: _early(specs, hard)])
     wanted = {
         name: hard[name] | {other for other in soft[name] if name not in early or other in early} for name in specs
@@ -72,12 +80,18 @@ def _first(specs: Mapping[str, ComponentSpec], hard: Mapping[str, set[str]]) -> 
     return first
 
 
-def _edges(specs: Mapping[str, ComponentSpec], *, soft: bool) -> dict[str, set[str]]:
-    """For each component those that must come before it; with ``soft`` those that had better."""
+def _providers(specs: Mapping[str, ComponentSpec], chosen: Mapping[str, str]) -> dict[str, set[str]]:
+    """Who may provide each contract: the one that is preferred, if it is there, else all that say they do."""
     providers: dict[str, set[str]] = {}
     for name, spec in specs.items():
         for contract in spec.provides:
             providers.setdefault(contract, set()).add(name)
+    preferred = {contract: {name} for contract, name in chosen.items() if name in providers.get(contract, ())}
+    return providers | preferred
+
+
+def _edges(specs: Mapping[str, ComponentSpec], providers: Mapping[str, set[str]], *, soft: bool) -> dict[str, set[str]]:
+    """For each component those that must come before it; with ``soft`` those that had better."""
     edges: dict[str, set[str]] = {}
     for name, spec in specs.items():
         wanted = [item for item in spec.requires if (item.optional or item.many) is soft]

@@ -92,7 +92,11 @@ class Takedown:
         cause: BaseException = error.__dict__["cause"]
         entry.mark(State.FAILED, str(error), cause)
         log.error("component %r failed %s", entry.name, error, exc_info=cause)
-        self._dispatcher.hooks.notify("signalpy_component_failed", component=entry.info, error=cause)
+        self.tell_failure(entry)
+
+    def tell_failure(self, entry: Entry) -> None:
+        """Calls ``signalpy_component_failed``."""
+        self._dispatcher.hooks.notify("signalpy_component_failed", component=entry.info, error=entry.error)
 
     def tell(self, what: str, entry: Entry) -> None:
         """Calls ``signalpy_component_<what>``."""
