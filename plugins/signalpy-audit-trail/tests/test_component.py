@@ -494,3 +494,16 @@ async def test_an_interceptor_of_an_outside_plugin_that_refuses_is_named(root: P
         for record in stored()
         if record["kind"] in ("invoke", "event")
     ]
+
+
+async def test_a_store_of_a_distribution_that_is_denied_is_not_loaded(root: Path) -> None:
+    """[plugins] governs the drivers of stores too; without one the application does not start."""
+    config = {
+        "audit-trail": {"store": f"file://{root}"},
+        "plugins": {"deny": ["signalpy-audit-trail"], "required": ["audit-trail"]},
+    }
+    kernel = Kernel(config=config)
+    kernel.discover([AuditTrail])
+    with pytest.raises(BootError, match="no store answers to 'file'"):
+        await kernel.boot()
+    assert not root.exists()  # noqa: ASYNC240 (nothing else runs)

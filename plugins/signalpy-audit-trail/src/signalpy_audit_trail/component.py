@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from signalpy import Call, PluginInfo, Publication, Runtime, component, hookimpl, lifecycle, runnable
+from signalpy import Call, PluginInfo, Publication, Runtime, component, hookimpl, lifecycle, requires, runnable
 from signalpy.errors import LifecycleError
 from signalpy.hookspecs import Proceed
 from signalpy_audit_trail import guard
@@ -26,6 +26,7 @@ from signalpy_audit_trail.relaxed import Relaxed
 from signalpy_audit_trail.scribe import Scribe
 from signalpy_audit_trail.settings import NAME, Settings
 from signalpy_audit_trail.store import Store
+from signalpy_audit_trail.stores import permitted
 from signalpy_audit_trail.strict import Strict
 from signalpy_audit_trail.taken import Captured, TakenAccess
 
@@ -68,6 +69,7 @@ class QueryParams(BaseModel):
 
 
 @component(NAME, version="0.1.0", settings=Settings, exclusive=True)
+@requires(configuration="signalpy.Configuration")
 class AuditTrail:
     """Records every event, and by policy every call, as an immutable record of who did what and when."""
 
@@ -103,6 +105,7 @@ class AuditTrail:
             self._notices,
             self._first,
             Housing(
+                permitted=permitted(self.rt.configuration.current.plugins),
                 keys=Path(settings.keys) if settings.keys is not None else None,
                 interval=settings.checkpoint_interval,
                 capacity=settings.capacity,

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,14 @@ log = logging.getLogger("signalpy.audit_trail")
 class Housing:
     """How a log is kept.
 
+    :param permitted: which of the installed drivers may be loaded.
     :param keys: folder of the keys that sign its head; beside the trail, if not given.
     :param interval: seconds between two signed heads.
     :param capacity: records that may wait to be written.
     :param linger: seconds that they may wait for others to be written with them.
     """
 
+    permitted: Callable[[EntryPoint], bool]
     keys: Path | None
     interval: float
     capacity: int
@@ -112,7 +115,7 @@ async def open_keeper(url: str, notices: Notices, first: Callable[[Store], Draft
 
     :raises StoreError: it cannot be opened or written; it is closed again.
     """
-    opening = asyncio.ensure_future(asyncio.to_thread(_open, url, notices, first))
+    opening = asyncio.ensure_future(asyncio.to_thread(_open, url, notices, first, housing))
     failure, interruption = await durable(opening)
     if failure is not None:
         raise failure
@@ -125,8 +128,8 @@ async def open_keeper(url: str, notices: Notices, first: Callable[[Store], Draft
     return Keeper(store, notices, housing, checkpoints)
 
 
-def _open(url: str, notices: Notices, first: Callable[[Store], Draft]) -> Store:
-    store = open_store(url)
+def _open(url: str, notices: Notices, first: Callable[[Store], Draft], housing: Housing) -> Store:
+    store = open_store(url, allowed=housing.permitted)
     try:
         gaps = [notices.unclean(writer.process, writer.started) for writer in store.unclean]
         doubts = _doubts(store, notices) if gaps else []

@@ -17,7 +17,7 @@ from signalpy.cli.options import options
 from signalpy_audit_trail.commit import append_sync
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.store import StoreError, StoreReader
-from signalpy_audit_trail.stores import as_url, find_driver, open_store
+from signalpy_audit_trail.stores import as_url, find_driver, open_store, permitted
 
 DEFAULT_STORE: Final = "file:audit-trail"
 _LIMIT: Final = 1 << 20
@@ -50,7 +50,8 @@ class Place:
 
     def __init__(self, url: str, index: str | None) -> None:
         self.url = url
-        driver, location = find_driver(url)
+        self._permitted = permitted(options().configuration.plugins)
+        driver, location = find_driver(url, allowed=self._permitted)
         self.reader: StoreReader = driver.read(location, index=index)
         self.writable = driver.writable(location)
         self._started = time.perf_counter_ns()
@@ -68,7 +69,7 @@ class Place:
         duration = (time.perf_counter_ns() - self._started) // 1000
         data = {"filters": dict(filters)} | ({} if returned is None else {"returned": returned})
         try:
-            store = open_store(self.url, guest=True)
+            store = open_store(self.url, guest=True, allowed=self._permitted)
             try:
                 append_sync(store, access_draft(action, data, duration_us=duration))
             finally:

@@ -8,6 +8,10 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
+from signalpy.configuration import PluginSettings
+from signalpy.discovery.filter import Filter
 from signalpy_audit_trail.store import Driver, Store, StoreError, StoreReader, UnknownStore
 
 GROUP = "signalpy.audit_stores"
@@ -41,6 +45,17 @@ def open_reader(
     """
     driver, location = find_driver(url, allowed=allowed)
     return driver.read(location, index=index)
+
+
+def permitted(plugins: PluginSettings) -> Callable[[EntryPoint], bool]:
+    """Return which drivers the operator lets in: ``[plugins] allow`` and ``deny`` govern every group."""
+    gate = Filter(plugins.allow, plugins.deny)
+
+    def lets_in(point: EntryPoint) -> bool:
+        distribution = canonicalize_name(point.dist.name) if point.dist is not None else ""
+        return not gate.refusal(distribution, point.name)
+
+    return lets_in
 
 
 def as_url(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -33,6 +33,10 @@ class _Placed(NamedTuple):
     leaf: bytes
 
 
+class NotTakenError(Exception):
+    """The tables could not take what was appended. It never leaves the package."""
+
+
 class Derived:
     """What one connection knows of the tables; each method works within the transaction of its caller."""
 
@@ -46,25 +50,22 @@ class Derived:
         self._terms.forget()
 
     def grow(self, first: int, leaves: Sequence[bytes]) -> None:
-        """Add leaves that were just appended, unless the tables lag or cannot take them.
+        """Add leaves that were just appended, unless the tables lag.
 
+        :raises NotTakenError: they cannot take them; to be left out when the leaves are appended anew.
         :raises sqlite3.OperationalError: the medium refuses.
         """
         connection = self._tables.connection
-        connection.execute("SAVEPOINT derived")
         try:
             known = answers.known(connection)
             if known > first:
                 self._cut(first)
             if known >= first:
-                self._add(_placed(enumerate(leaves, first)))
+                self._add([_Placed(seq, 0, 0, leaf) for seq, leaf in enumerate(leaves, first)])
         except sqlite3.Error as error:
             if of_medium(error):
                 raise
-            _log.warning("the tables of searching lag behind the log: %s", error)
-            connection.execute("ROLLBACK TO derived")
-            self.forget()
-        connection.execute("RELEASE derived")
+            raise NotTakenError(str(error)) from error
 
     def step(self) -> bool:
         """Bring the tables up by some leaves; tell whether more are left."""
@@ -75,8 +76,8 @@ class Derived:
             first = 0
         stop = min(first + STEP, size)
         leaves = self._tables.every(first, stop)
-        while batch := list(islice(leaves, _AT_ONCE)):
-            self._add(_placed(batch))
+        while batch := [_Placed(seq, 0, 0, leaf) for seq, leaf in islice(leaves, _AT_ONCE)]:
+            self._add(batch)
         return stop < size
 
     def begin_anew(self) -> None:
@@ -91,7 +92,7 @@ class Derived:
         for table in ("record", "concern"):
             self._tables.connection.execute(f"DELETE FROM {table} WHERE seq >= ?", (size,))  # noqa: S608
 
-    def _add(self, leaves: Iterable[_Placed]) -> None:
+    def _add(self, leaves: Sequence[_Placed]) -> None:
         connection = self._tables.connection
         generation = connection.execute("PRAGMA schema_version").fetchone()[0]
         if generation != self._generation:  # another may have made the tables anew, with other numbers
@@ -99,7 +100,3 @@ class Derived:
             self._generation = generation
         insert(connection, make_batch(connection, self._terms, leaves))
         self._terms.flush(connection)
-
-
-def _placed(leaves: Iterable[tuple[int, bytes]]) -> Iterator[_Placed]:
-    return (_Placed(seq, 0, 0, leaf) for seq, leaf in leaves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,9 +15,12 @@ from signalpy_audit_trail.signing import NoteError, signed_size
 from signalpy_audit_trail.store import LogRolledBack, StoreClosed, StoreDamaged, StoreForked
 from signalpy_audit_trail.stores.markers import Leftover, Markers
 from signalpy_audit_trail.stores.place import url_of
+from signalpy_audit_trail.stores.sqlite.derived import NotTakenError
 from signalpy_audit_trail.stores.sqlite.layout import Layout
 from signalpy_audit_trail.stores.sqlite.pen import Pen
 from signalpy_audit_trail.stores.sqlite.reader import SqliteReader
+
+_log = logging.getLogger("signalpy.audit_trail.sqlite")
 
 
 class SqliteStore:
@@ -122,11 +126,11 @@ class SqliteStore:
 
     def append(self, leaves: Sequence[bytes]) -> None:
         """Append leaves, durably; the turn is held."""
-        edge = self._edge.copy()
-        with self._pen.transaction() as tables:
-            tables.append(leaves, edge)
-            self._pen.derived.grow(self.size, leaves)
-        self._edge = edge
+        try:
+            self._append(leaves, searched=True)
+        except NotTakenError as error:
+            _log.warning("%s: the tables of searching lag behind the log: %s", self._path, error)
+            self._append(leaves, searched=False)
 
     def leave_parent(self) -> None:
         """In a child of the process that opened it: close the files, or their locks would outlive the parent."""
@@ -152,6 +156,14 @@ class SqliteStore:
                     )
                     raise LogRolledBack(message, path=self._path, expected=expected, found=size)
                 self._edge = tables.edge(size)
+
+    def _append(self, leaves: Sequence[bytes], *, searched: bool) -> None:
+        edge = self._edge.copy()
+        with self._pen.transaction() as tables:
+            tables.append(leaves, edge)
+            if searched:
+                self._pen.derived.grow(self.size, leaves)
+        self._edge = edge
 
     def _held(self, ids: Sequence[str]) -> dict[str, list[tuple[int, bytes]]]:
         found: dict[str, list[tuple[int, bytes]]] = {}
