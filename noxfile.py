@@ -1,5 +1,6 @@
 """What is run on demand; the checks that every change must pass are in tox.ini."""
 
+import os
 import random
 from pathlib import Path
 
@@ -30,6 +31,17 @@ def build(session: nox.Session) -> None:
     session.install("build")
     for member in MEMBERS:
         session.run("python", "-m", "build", "--outdir", "dist", member)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measures, beside peers in an environment of their own; arguments go to `benchmarks run`: `-- bus --quick`."""
+    session.install(*(f"./{member}" for member in MEMBERS))
+    peers = Path(session.create_tmp()) / "peers"
+    python = peers / ("Scripts" if os.name == "nt" else "bin") / "python"
+    session.run("python", "-m", "venv", str(peers))
+    session.run(str(python), "-m", "pip", "install", "-q", "-r", "benchmarks/peers/requirements.txt", external=True)
+    session.run("python", "-m", "benchmarks", "run", "--peers", str(python), *session.posargs)
 
 
 @nox.session

@@ -1,0 +1,1 @@
+"""Measures this project and its peers against the bare operation, in one run; see README.md."""

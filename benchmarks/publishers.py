@@ -1,0 +1,101 @@
+"""Many tasks that do one thing after the other, and what they saw. Standard library only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from benchmarks.figures import percentile
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SLICE = 0.001
+"""Seconds of Python work that the busy task does between two turns of the loop."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the tasks saw.
+
+    :param seconds: from the first to the last.
+    :param waits: seconds that each took.
+    """
+
+    seconds: float
+    waits: list[float]
+
+    @property
+    def rate(self) -> float:
+        """How many a second."""
+        return len(self.waits) / self.seconds
+
+    @property
+    def p99(self) -> float:
+        """The wait that 99 of 100 did not exceed, in milliseconds."""
+        return percentile(self.waits, 0.99) * 1e3
+
+    def named(self, subject: str) -> dict[str, float]:
+        """Rate and p99 as samples of a subject."""
+        return {f"rate: {subject}": self.rate, f"p99: {subject}": self.p99}
+
+
+async def together(do: Callable[[int], Awaitable[object]], *, tasks: int, count: int) -> Seen:
+    """Let ``tasks`` tasks do ``count`` things in all; ``do`` is given the number of the thing, from 0."""
+    waits: list[float] = []
+
+    async def one(task: int) -> None:
+        for number in range(task, count, tasks):
+            began = perf_counter()
+            await do(number)
+            waits.append(perf_counter() - began)
+
+    began = perf_counter()
+    await asyncio.gather(*(one(task) for task in range(tasks)))
+    return Seen(perf_counter() - began, waits)
+
+
+@dataclass(slots=True)
+class Gaps:
+    """How long the loop kept a task waiting that asked for it again at once, in seconds."""
+
+    seen: list[float] = field(default_factory=list)
+
+    @property
+    def p99(self) -> float:
+        """The gap that 99 of 100 did not exceed, in milliseconds."""
+        return percentile(self.seen, 0.99) * 1e3
+
+
+@asynccontextmanager
+async def busy_loop() -> AsyncIterator[Gaps]:
+    """Keep the event loop busy with pure Python work, and watch its gaps."""
+    gaps = Gaps()
+    tasks = [asyncio.create_task(_work()), asyncio.create_task(_watch(gaps))]
+    try:
+        yield gaps
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _work() -> None:
+    while True:
+        until = perf_counter() + SLICE
+        while perf_counter() < until:
+            pass
+        await asyncio.sleep(0)
+
+
+async def _watch(gaps: Gaps) -> None:
+    last = perf_counter()
+    while True:
+        await asyncio.sleep(0)
+        now = perf_counter()
+        gaps.seen.append(now - last)
+        last = now
