@@ -16,7 +16,7 @@ import pytest
 
 from signalpy import Call, PluginInfo, Publication, State
 from signalpy.errors import InvalidParams, PolicyDenied
-from signalpy.operation import CURRENT, Span
+from signalpy.operation import CURRENT, Fact, Span
 from signalpy.policy import Verdict
 from signalpy_audit_trail import taken as taken_module
 from signalpy_audit_trail.capture import Capture
@@ -89,9 +89,10 @@ def event(event_type: str = "account.transfer", data: Any = None, **fields: Any)
         "verdict": Verdict(),
         "span": Span(id=OPERATION),
         "correlation": ROOT,
-        **fields,
+        **{name: value for name, value in fields.items() if name not in Fact.__struct_fields__},
     }
-    return Publication(event_type=event_type, data={} if data is None else data, **given)
+    fact = Fact(**{name: value for name, value in fields.items() if name in Fact.__struct_fields__})
+    return Publication(event_type=event_type, data={} if data is None else data, fact=fact, **given)
 
 
 @pytest.fixture(autouse=True)

@@ -129,28 +129,76 @@ class Call(Operation, eq=False, kw_only=True, frozen=True):
         return f"<Call {self.target} by {self.caller}>"
 
 
-class Publication(Operation, eq=False, kw_only=True, frozen=True):
-    """An event on its way to the subscribers; the keywords describe the fact for those that record it.
+class Fact(Struct, frozen=True, eq=False):
+    """What a publisher says of what its event tells, apart from the payload. Most say nothing, and share one.
 
-    :param data: the payload; a mapping.
-    :param instance: the typed event, if one was published.
     :param subject: whom or what the fact concerns.
     :param schema: ``"account.transfer/v2"``, or ``None``.
     :param outcome: whether what the event tells of succeeded.
     :param error: what went wrong in what it tells of.
     :param occurred_at: when it happened (aware); ``None`` for now.
     :param id: the publisher's own id, by which a repeated delivery is known.
+    :param instance: the typed event, if one was published.
     """
 
-    event_type: str
-    data: Any
-    instance: Any = None
     subject: tuple[str, ...] = ()
     schema: str | None = None
     outcome: str = "success"
     error: Any = None
     occurred_at: datetime | None = None
     id: str | None = None
+    instance: Any = None
+
+
+PLAIN: Final = Fact()
+"""Nothing is said."""
+
+
+class Publication(Operation, eq=False, kw_only=True, frozen=True):
+    """An event on its way to the subscribers.
+
+    :param data: the payload; a mapping.
+    :param fact: what its publisher says besides; each part is an attribute here too.
+    """
+
+    event_type: str
+    data: Any
+    fact: Fact = PLAIN
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """Whom or what the fact concerns."""
+        return self.fact.subject
+
+    @property
+    def schema(self) -> str | None:
+        """The stamp of the payload's form, ``"account.transfer/v2"``."""
+        return self.fact.schema
+
+    @property
+    def outcome(self) -> str:
+        """Whether what the event tells of succeeded."""
+        return self.fact.outcome
+
+    @property
+    def error(self) -> Any:
+        """What went wrong in what the event tells of."""
+        return self.fact.error
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """When it happened (aware); ``None`` for now."""
+        return self.fact.occurred_at
+
+    @property
+    def id(self) -> str | None:
+        """The publisher's own id, by which a repeated delivery is known."""
+        return self.fact.id
+
+    @property
+    def instance(self) -> Any:
+        """The typed event, if one was published and no interceptor replaced it."""
+        return self.fact.instance
 
     @property
     def kind(self) -> str:
@@ -193,7 +241,7 @@ def breaks_off(error: BaseException) -> bool:
 
 def cause(outer: Context) -> Span | str | None:
     """What causes an operation that begins inside ``outer``: the operation that it is, or what had caused it."""
-    return outer.span if isinstance(outer, Operation) else outer.causation
+    return outer.causation if type(outer) is Context else outer.span
 
 
 @contextmanager
@@ -239,7 +287,8 @@ def with_params(call: Call, params: Any) -> Call:
 
 def with_data(event: Publication, data: Any) -> Publication:
     """The same publication with another payload; a typed instance no longer describes it."""
-    return _replace(event, data=data, instance=None)
+    fact = event.fact if event.fact.instance is None else _replace(event.fact, instance=None)
+    return _replace(event, data=data, fact=fact)
 
 
 def _id(link: Span | str | None) -> str | None:

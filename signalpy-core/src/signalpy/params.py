@@ -75,7 +75,7 @@ def _model(target: str, model: Any) -> Validate:
     check = core.validate_python
 
     def validate(params: Any) -> Any:
-        if isinstance(params, model):
+        if type(params) is not dict and isinstance(params, model):
             return params
         problem = None
         try:

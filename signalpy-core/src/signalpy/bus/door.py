@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import current_task
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
 from signalpy.bus.dispatcher import OWN, Dispatcher
-from signalpy.bus.route import Route
+from signalpy.bus.tasks import current_task
 from signalpy.errors import InvalidParams, LifecycleError
-from signalpy.operation import CURRENT, OUTSIDE, Call, Context, Publication, Span, cause
+from signalpy.operation import CURRENT, OUTSIDE, PLAIN, Call, Context, Fact, Publication, Span, cause
 from signalpy.params import invalid
 
 T = TypeVar("T")
@@ -78,13 +77,17 @@ class Bus:
             known=route.endpoint is not None,
         )
         token = CURRENT.set(call)
-        route.spans[span] = current_task()
+        route.spans[span] = current_task(self._loop)
         try:
             if route.handler is not None and route.validate is not None:
                 return await route.handler(route.validate(params))
             return await route.run(call)
         finally:
-            _leave(route, span)
+            del route.spans[span]
+            span.holds -= 1
+            span.parent = span.at = None
+            if route.retired:
+                route.left()
             CURRENT.reset(token)
 
     async def publish(
@@ -115,10 +118,20 @@ class Bus:
         :raises PolicyDenied: as for ``invoke``. What subscribers raise does not come here.
         :raises ShuttingDown: the kernel is stopping.
         """
-        instance = None
-        if not isinstance(event_type, str):
-            instance, event_type, data, schema = _typed(event_type, data, schema)
-        subject = _checked(event_type, subject, outcome, occurred_at, id)
+        fact = PLAIN
+        if (
+            type(event_type) is not str
+            or not event_type
+            or schema is not None
+            or error is not None
+            or id is not None
+            or (subject != () or outcome != "success" or occurred_at is not None)
+        ):
+            instance = None
+            if not isinstance(event_type, str):
+                instance, event_type, data, schema = _typed(event_type, data, schema)
+            subjects = _checked(event_type, subject, outcome, occurred_at, id)
+            fact = Fact(subjects, schema, outcome, error, occurred_at, id, instance)
         outer = CURRENT.get() or _NOBODY
         if self._dispatcher.gate is not None:
             await self._dispatcher.gate.admit(outer, self.caller, own=self._key is OWN)
@@ -136,23 +149,27 @@ class Bus:
             verdict=route.verdict if who is not None else route.actorless,
             event_type=event_type,
             data={} if data is None else data,
-            instance=instance,
-            subject=subject,
-            schema=schema,
-            outcome=outcome,
-            error=error,
-            occurred_at=occurred_at,
-            id=id,
+            fact=fact,
         )
         token = CURRENT.set(event)
-        route.spans[span] = current_task()
+        route.spans[span] = current_task(self._loop)
         try:
-            if route.free:
+            if route.only is not None:
+                try:
+                    await route.only(event_type, event.data)
+                except BaseException as failure:
+                    if not route.takes(failure, event):
+                        raise
+            elif route.free:
                 await route.deliver(event)
             else:
                 await route.run(event)
         finally:
-            _leave(route, span)
+            del route.spans[span]
+            span.holds -= 1
+            span.parent = span.at = None
+            if route.retired:
+                route.left()
             CURRENT.reset(token)
 
     def invoke_sync(self, target: str, params: Any = None, *, actor: str | None = None) -> Any:
@@ -193,15 +210,6 @@ async def _outcome(operation: Coroutine[Any, Any, T]) -> tuple[T | None, BaseExc
         raise
     except BaseException as error:  # noqa: BLE001 - it is raised again where the operation was asked for
         return None, error
-
-
-def _leave(route: Route, span: Span) -> None:
-    del route.spans[span]
-    span.holds -= 1
-    span.parent = None
-    span.at = None
-    if route.retired and route.left is not None:
-        route.left()
 
 
 def _typed(event: Any, data: Any, schema: str | None) -> tuple[Any, str, Any, str | None]:

@@ -24,11 +24,16 @@ from signalpy.policy import Verdict
 policy_log = logging.getLogger("signalpy.audit")
 
 
+def _nobody_waits() -> None:
+    """Stands in ``Route.left`` until the route is retired."""
+
+
 class Route:
     """What calls and events have in common.
 
     :ivar spans: the operations under way, with their tasks.
-    :ivar retired: no new operation takes this route; ``left`` is called when one ends.
+    :ivar retired: no new operation takes this route; ``left`` is called when one ends
+        that had begun.
     """
 
     __slots__ = ("actorless", "left", "owners", "retired", "run", "spans", "verdict")
@@ -39,7 +44,7 @@ class Route:
         self.owners = frozenset(owner for owner in owners if owner is not None)
         self.spans: dict[Span, Task[Any] | None] = {}
         self.retired = False
-        self.left: Callable[[], None] | None = None
+        self.left: Callable[[], None] = _nobody_waits
         self.run: Callable[[Any], Awaitable[Any]]
 
     def handling(self, span: Span) -> Any:
@@ -78,9 +83,13 @@ class CallRoute(Route):
 
 
 class EventRoute(Route):
-    """One caller's publications of one event type. ``free`` if nothing stands between it and the deliveries."""
+    """One caller's publications of one event type.
 
-    __slots__ = ("_dead_letter", "deliveries", "free")
+    :ivar free: nothing stands between it and the deliveries.
+    :ivar only: besides, there is one subscriber, async, that takes type and data: this is it.
+    """
+
+    __slots__ = ("_dead_letter", "deliveries", "free", "only")
 
     def __init__(
         self,
@@ -97,11 +106,15 @@ class EventRoute(Route):
         self.free = (
             not recorders and not interceptors and verdict.allowed and not verdict.require_actor and not verdict.audit
         )
+        alone = self.free and len(deliveries) == 1 and deliveries[0].simple and deliveries[0].is_async
+        self.only = deliveries[0].function if alone else None
         inner = compile_ring(interceptors, self.deliver, with_data)
         self.run = compile_ring(recorders, _past_policy(inner), None)
 
     def handling(self, span: Span) -> Any:
         """The owner of the subscriber that the publication has come to."""
+        if self.only is not None:
+            return self.deliveries[0].owner
         if span.at is None:
             return None
         at = len(self.deliveries) - operator.length_hint(span.at) - 1
@@ -126,14 +139,24 @@ class EventRoute(Route):
                     if result is not None:
                         step.check(result)
             except BaseException as error:
-                if not breaks_off(error):
-                    self._dead_letter(event, step, error)  # one subscriber's failure reaches nobody else
-                    continue
-                if isinstance(error, CancelledError):
-                    if step.queue is not None:
-                        self._dead_letter(event, step, error)  # it was waiting for room
-                    self._not_reached(event, steps, error)
-                raise
+                if breaks_off(error):
+                    self._break_off(event, step, steps, error)
+                    raise
+                self._dead_letter(event, step, error)  # one subscriber's failure reaches nobody else
+
+    def takes(self, error: BaseException, event: Publication) -> bool:
+        """Whether what the only subscriber raised is its own failure, and then a dead letter."""
+        if breaks_off(error):
+            return False
+        self._dead_letter(event, self.deliveries[0], error)
+        return True
+
+    def _break_off(self, event: Publication, step: Delivery, rest: Iterator[Delivery], error: BaseException) -> None:
+        """The publisher was cancelled: those that it has not reached are dead letters."""
+        if isinstance(error, CancelledError):
+            if step.queue is not None:
+                self._dead_letter(event, step, error)  # it was waiting for room
+            self._not_reached(event, rest, error)
 
     def _not_reached(self, event: Publication, steps: Iterator[Delivery], error: BaseException) -> None:
         for step in steps:

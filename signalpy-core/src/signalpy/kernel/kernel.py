@@ -81,7 +81,8 @@ class Kernel:
             entries = entries.with_entry(name, keys)
         self._dispatcher.set_policies(lambda _: entries)
         self.bus = Bus(self._dispatcher)
-        self._announcer = Announcer(Bus(self._dispatcher, own=True))
+        self._own_bus = Bus(self._dispatcher, own=True)
+        self._announcer = Announcer(self._own_bus)
         self._wire(configuration)
 
     def _wire(self, configuration: Configuration) -> None:
@@ -177,6 +178,7 @@ class Kernel:
             self._catalog.add_class(ConfigComponent)
         self._state = "booting"
         self.bus.bind(asyncio.get_running_loop())
+        self._own_bus.bind(asyncio.get_running_loop())
         self._dispatcher.set_gate("open")
         try:
             async with self._conductor.turn():
