@@ -191,13 +191,13 @@ def find(layout: Layout, seq: int) -> Position:
 
 
 def _nearest(descriptor: int, first: int, seq: int) -> tuple[int, int]:
-    """Return number and offset of a leaf shortly before number ``seq``, by halving; damaged lines lead left."""
+    """Return number and offset of a leaf before number ``seq``, not of itself, by halving; damage leads left."""
     number, low, high = first, 0, os.fstat(descriptor).st_size
     while high - low > _CHUNK:
         middle = (low + high) // 2
         start = read_at(descriptor, middle, _BACK).find(b"\n") + middle + 1
         claimed = _claimed(read_at(descriptor, start, _CLAIM))
-        if start > middle and claimed is not None and number < claimed <= seq:
+        if start > middle and claimed is not None and number < claimed < seq:
             number, low = claimed, start
         else:
             high = middle
