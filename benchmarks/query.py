@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 from typing import Any, Final
+
+from msgspec import json
 
 from benchmarks.facts import LAST_DAY, TRANSFER
 from benchmarks.families import Group
@@ -19,6 +22,7 @@ from benchmarks.rows import LIMIT, OURS, Row, Spec, at_most
 from signalpy_audit_trail import open_trail
 
 PAGE: Final = 100
+FLOOR: Final = "bare SQL, then reading and decoding the page"
 _TERM: Final = "(SELECT id FROM term WHERE field = {} AND text = ?)"
 _ACTION, _ACTOR, _OUTCOME, _SUBJECT = (_TERM.format(field) for field in (1, 4, 6, 7))
 _PLACE: Final = "record.seq, record.segment, record.byte, record.length"
@@ -96,7 +100,12 @@ def queries(lab: Lab) -> Sequence[Row]:
     """Each question again and again, its limit in turn."""
     rows: list[Row] = []
     folder = lab.trail.folder
-    with open_trail(folder) as trail, closing(sqlite3.connect(folder / "index.sqlite3")) as connection:
+    with (
+        open_trail(folder) as trail,
+        closing(sqlite3.connect(folder / "index.sqlite3")) as connection,
+        ExitStack() as stack,
+    ):
+        segments = {int(path.stem): stack.enter_context(path.open("rb")).fileno() for path in lab.trail.lines}
         for question in QUESTIONS:
 
             def limit(question: Question = question) -> int:
@@ -105,11 +114,16 @@ def queries(lab: Lab) -> Sequence[Row]:
             def ours(question: Question = question) -> int:
                 return len(trail.query(**question.filters, limit=PAGE)["entries"])
 
+            def floor(question: Question = question) -> int:
+                places = connection.execute(question.sql, question.parameters).fetchall()[:PAGE]
+                leaves = [os.pread(segments[segment], length, byte) for _, segment, byte, length in places]
+                return len([json.decode(leaf) for leaf in leaves])
+
             found = (min(limit(), PAGE), ours())
             if found[0] != found[1]:
                 raise RuntimeError(f"{question.words}: bare SQL found {found[0]} records, the query {found[1]}")
             samples = interleave(
-                [named(LIMIT, _timed(limit)), named(OURS, _timed(ours))],
+                [named(LIMIT, _timed(limit)), named(OURS, _timed(ours)), named(FLOOR, _timed(floor))],
                 lab.budget(8, least=lab.size(300, 20), most=300),
             )
             median, p99 = question.specs
