@@ -119,9 +119,9 @@ def test_an_honest_trail_holds(victim: Victim) -> None:
 )
 def test_update_and_delete_are_refused(victim: Victim, statement: str) -> None:
     """SQL that does not take the guards off first changes nothing."""
-    with closing(sqlite3.connect(victim.path, isolation_level=None)) as connection:
-        with pytest.raises(sqlite3.DatabaseError):
-            connection.execute(statement)
+    connection = sqlite3.connect(victim.path, isolation_level=None)
+    with closing(connection), pytest.raises(sqlite3.DatabaseError):
+        connection.execute(statement)
     assert 0 == victim.report().exit_code
 
 
