@@ -127,7 +127,7 @@ def idle(lab: Lab) -> Sequence[Row]:
 
 def busy(lab: Lab) -> Sequence[Row]:
     """Publishers on a loop that other tasks keep busy, beside idle ones, for ours and for the limit."""
-    count = lab.size(4_000, 500)
+    count = lab.size(2_000, 500)
 
     async def alone() -> dict[str, float]:
         async with busy_loop() as gaps:
@@ -144,7 +144,7 @@ def busy(lab: Lab) -> Sequence[Row]:
                 lambda: _busy_named(OURS, *asyncio.run(_under_load(_published(_fresh(place), count)))),
                 lambda: _busy_named(BARE, *asyncio.run(_under_load(_bare(place / "bare", lines, count)))),
             ],
-            lab.budget(30),
+            lab.budget(30, least=4),
         )
     return [BUSY.row(of("rate", samples)), BUSY_P99.row(of("p99", samples)), BUSY_GAP.row(of("gap", samples))]
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,18 +106,17 @@ class Lab:
         return {name: peer.version for name, peer in sorted(self._peers.items())}
 
     def peers(self, sample: str, *names: str, **options: Any) -> Peers:
-        """The takers of one sample of several peers, each with its limit in its own process.
+        """Several peers, to be measured by one sample, each with its limit in its own process.
 
         :param options: told to the peers' programs.
         """
-        takers: list[Taker] = []
-        missing: list[str] = []
+        peers = Peers()
         for name in names:
             try:
-                takers.append(self._peer(name).taker(sample, options))
+                peers.add(name, self._peer(name).taker(sample, options))
             except PeerError as error:
-                missing.append(f"{name}: {error}")
-        return Peers(takers, "; ".join(missing))
+                peers.failed[name] = str(error)
+        return peers
 
     def _peer(self, name: str) -> Peer:
         if self._python is None:
@@ -133,12 +132,30 @@ class Lab:
         return MadeTrail(folder, run_program("sustained", folder, self.events))
 
 
-@dataclass(frozen=True, slots=True)
 class Peers:
-    """Takers of peers, and in words which are missing and why."""
+    """Peers that are measured together; one that fails is left out, and why is kept."""
 
-    takers: list[Taker]
-    missing: str
+    def __init__(self) -> None:
+        self.takers: list[Taker] = []
+        self.failed: dict[str, str] = {}
+
+    def add(self, name: str, take: Taker) -> None:
+        """Let a peer take part until it fails."""
+
+        def take_if_it_can() -> Mapping[str, float]:
+            if name not in self.failed:
+                try:
+                    return take()
+                except PeerError as error:
+                    self.failed[name] = str(error)
+            return {}
+
+        self.takers.append(take_if_it_can)
+
+    @property
+    def missing(self) -> str:
+        """Which peers failed, and why, in words; empty if none did."""
+        return "; ".join(f"{name}: {why}" for name, why in self.failed.items())
 
 
 def run_program(name: str, *arguments: object) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from benchmarks.comparison import changes
 from benchmarks.families import FAMILIES, Group, groups_of, measured
 from benchmarks.figures import Figures, percentile, summarized, unsteadiness
 from benchmarks.harness import Budget, Repeated, interleave, named
-from benchmarks.lab import Lab
+from benchmarks.lab import Lab, Peers
 from benchmarks.peers import Peer, PeerError
 from benchmarks.report import page
 from benchmarks.result import Result, read_result, result_from_json
@@ -293,6 +293,21 @@ def test_a_peer_that_does_not_start_is_told(tmp_path: Path) -> None:
         Peer("blinker", tmp_path / "python")
     with pytest.raises(PeerError, match="has ended"):
         Peer("signalpy_no_such_peer", Path(sys.executable))
+
+
+def test_a_peer_that_fails_later_is_left_out() -> None:
+    """What it gave before counts, it is not asked again, and the row says why."""
+    peers = Peers()
+    answers = iter([{"blinker": 1.0}])
+
+    def take() -> Mapping[str, float]:
+        for answer in answers:
+            return answer
+        raise PeerError("it broke")
+
+    peers.add("blinker", take)
+    assert [{"blinker": 1.0}, {}, {}] == [peers.takers[0]() for _ in range(3)]
+    assert "blinker: it broke" == peers.missing
 
 
 @pytest.mark.skipif(not RESULT.exists(), reason="no result is kept yet")
