@@ -12,7 +12,7 @@ import msgspec
 
 from signalpy_audit_trail.index import answers
 from signalpy_audit_trail.index.database import Database, StaleIndexError
-from signalpy_audit_trail.index.rows import Leaf, Terms, insert, make_batch
+from signalpy_audit_trail.index.rows import Leaf, Leaves, Terms, insert, make_batch
 from signalpy_audit_trail.index.schema import key
 from signalpy_audit_trail.query import Filters
 from signalpy_audit_trail.store import StoreError
@@ -145,7 +145,7 @@ class Index:
             stop = min(head, size + _CHUNK)
             if size < stop:
                 leaves = self._log.placed(size, segment, offset, stop)
-                insert(connection, make_batch(connection, self._terms, leaves))
+                insert(connection, make_batch(connection, self._terms, Leaves.of(leaves)))
                 self._terms.flush(connection)
             connection.execute("COMMIT")
         except BaseException:

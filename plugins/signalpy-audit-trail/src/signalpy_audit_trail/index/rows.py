@@ -11,10 +11,14 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from signalpy_audit_trail import moments
+from signalpy_audit_trail.index.bulk import insert_rows
 from signalpy_audit_trail.index.schema import BLOCK, SAME, Field, key, keys
 
 _MOST_KEPT = 50_000
 """Interned texts kept in memory; a trail may have any number of them."""
+
+_AT_ONCE = 200
+_FIND_TERMS = f"SELECT text, id FROM term WHERE field = ? AND text IN ({', '.join('?' * _AT_ONCE)})"  # noqa: S608
 
 
 class Leaf(Protocol):
@@ -37,7 +41,27 @@ class Leaf(Protocol):
         """Its bytes."""
 
 
-class Keys(msgspec.Struct):
+class Leaves(NamedTuple):
+    """Leaves whose positions follow each other, by column; see `Leaf`."""
+
+    seqs: Sequence[int]
+    segments: Sequence[int]
+    offsets: Sequence[int]
+    leaves: Sequence[bytes]
+
+    @classmethod
+    def of(cls, placed: Iterable[Leaf]) -> Leaves:
+        """Return the columns of leaves."""
+        given = list(placed)
+        return cls(
+            [each.seq for each in given],
+            [each.segment for each in given],
+            [each.offset for each in given],
+            [each.leaf for each in given],
+        )
+
+
+class Keys(msgspec.Struct, gc=False):
     """What is searched of a record; what is absent or of another type than it should be is `None`."""
 
     id: str | None = None
@@ -72,6 +96,11 @@ class Terms:
         self._known: dict[Field, dict[str | None, int]] = {field: {} for field in Field}
         self._uses: Counter[int | None] = Counter()
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether there are uses to add up."""
+        return bool(self._uses)
+
     def forget(self) -> None:
         """Forget everything: a transaction that had added terms was undone, or the tables were made anew."""
         for known in self._known.values():
@@ -85,43 +114,50 @@ class Terms:
             known.clear()
         numbers = list(map(known.get, texts))
         if None in numbers:
-            for text in dict.fromkeys(texts):
-                if text is not None and text not in known:
-                    known[text] = _interned(connection, field, text)
-            numbers = list(map(known.get, texts))
+            unknown = [text for text in dict.fromkeys(texts) if text is not None and text not in known]
+            if unknown:
+                known.update(_interned(connection, field, unknown))
+                numbers = list(map(known.get, texts))
         self._uses.update(numbers)
         return numbers
 
-    def flush(self, connection: Connection) -> None:
-        """Add up the uses, from which the search chooses its way."""
+    def flush(self, connection: Connection, *, least: int = 0) -> None:
+        """Add up the uses, from which the search chooses its way; it need not know them exactly.
+
+        :param least: how many uses must have come together to be worth the trouble.
+        """
+        if self._uses.total() < least:
+            return
         counts = [(count, number) for number, count in self._uses.items() if number is not None]
         connection.executemany("UPDATE term SET uses = uses + ? WHERE id = ?", counts)
         self._uses.clear()
 
 
-def _interned(connection: Connection, field: Field, text: str) -> int:
-    found = connection.execute("SELECT id FROM term WHERE field = ? AND text = ?", (field, text)).fetchone()
-    if found is None:
-        insert = "INSERT INTO term (field, text, uses) VALUES (?, ?, 0) RETURNING id"
-        found = connection.execute(insert, (field, text)).fetchone()
-    number: int = found[0]
-    return number
+def _interned(connection: Connection, field: Field, texts: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of different texts, interned if they are not; within a transaction that writes."""
+    found: dict[str, int] = {}
+    for at in range(0, len(texts), _AT_ONCE):
+        some = [*texts[at : at + _AT_ONCE], *[None] * (_AT_ONCE - len(texts) + at)]  # always the same statement
+        found.update(connection.execute(_FIND_TERMS, (field, *some)))
+    new = [text for text in texts if text not in found]
+    (highest,) = connection.execute("SELECT max(id) FROM term").fetchone()
+    numbered = dict(zip(new, range(highest + 1, highest + 1 + len(new)), strict=True))
+    insert_rows(connection, "term", [(number, int(field), text, 0) for text, number in numbered.items()])
+    return found | numbered
 
 
-def make_batch(connection: Connection, terms: Terms, leaves: Iterable[Leaf]) -> Batch:
-    """Decode leaves, whose positions follow each other, into rows; new texts are interned through ``connection``.
+def make_batch(connection: Connection, terms: Terms, given: Leaves) -> Batch:
+    """Decode leaves into rows; new texts are interned through ``connection``.
 
     It is done column by column, which takes half the time of doing it row by row.
     """
-    placed = list(leaves)
-    found = [search_keys(each.leaf) for each in placed]
-    seqs = [each.seq for each in placed]
+    found = [search_keys(leaf) for leaf in given.leaves]
     times = [None if each.time is None else moments.microseconds(each.time) for each in found]
     records = zip(
-        seqs,
-        [each.segment for each in placed],
-        [each.offset for each in placed],
-        [len(each.leaf) for each in placed],
+        given.seqs,
+        given.segments,
+        given.offsets,
+        map(len, given.leaves),
         times,
         terms.numbers(connection, Field.KIND, [each.kind for each in found]),
         terms.numbers(connection, Field.ACTION, [each.action for each in found]),
@@ -135,7 +171,7 @@ def make_batch(connection: Connection, terms: Terms, leaves: Iterable[Leaf]) -> 
         keys([each.duplicate_of for each in found]),
         strict=True,
     )
-    return Batch(list(records), _concerns(connection, terms, seqs, found), _blocks(seqs, times))
+    return Batch(list(records), _concerns(connection, terms, given.seqs, found), _blocks(given.seqs, times))
 
 
 def _concerns(
@@ -161,9 +197,9 @@ def _blocks(seqs: Sequence[int], times: Sequence[int | None]) -> list[tuple[int,
 
 
 def insert(connection: Connection, batch: Batch) -> None:
-    """Write a batch into the tables."""
-    connection.executemany(f"INSERT INTO record VALUES ({', '.join('?' * 15)})", batch.records)  # noqa: S608
-    connection.executemany("INSERT INTO concern VALUES (?, ?)", batch.concerns)
+    """Write a batch into the tables; what cannot be written undoes the whole transaction."""
+    insert_rows(connection, "record", batch.records)
+    insert_rows(connection, "concern", batch.concerns)
     connection.executemany(
         "INSERT INTO block VALUES (?, ?, ?) ON CONFLICT (number) DO UPDATE SET "
         "earliest = min(earliest, excluded.earliest), latest = max(latest, excluded.latest)",

@@ -10,10 +10,9 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from signalpy_audit_trail.index import answers
-from signalpy_audit_trail.index.rows import Terms, insert, make_batch
+from signalpy_audit_trail.index.rows import Leaves, Terms, insert, make_batch
 from signalpy_audit_trail.stores.sqlite.failures import of_medium
 from signalpy_audit_trail.stores.sqlite.schema import create_derived, drop_derived
 from signalpy_audit_trail.stores.sqlite.tables import Tables
@@ -22,15 +21,8 @@ _log = logging.getLogger("signalpy.audit_trail.sqlite")
 STEP = 10_000
 """Leaves per transaction when the tables are brought up; more than one batch of a writer, or they might never be."""
 _AT_ONCE = 1000
-
-
-class _Placed(NamedTuple):
-    """A leaf, found by its position alone."""
-
-    seq: int
-    segment: int
-    offset: int
-    leaf: bytes
+_USES = 100_000
+"""Uses of terms that are counted together: one by one they would cost as much as a third of all the rest."""
 
 
 class NotTakenError(Exception):
@@ -61,11 +53,20 @@ class Derived:
             if known > first:
                 self._cut(first)
             if known >= first:
-                self._add([_Placed(seq, 0, 0, leaf) for seq, leaf in enumerate(leaves, first)])
+                self._add(first, leaves)
         except sqlite3.Error as error:
             if of_medium(error):
                 raise
             raise NotTakenError(str(error)) from error
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether something was put off."""
+        return self._terms.unsettled
+
+    def settle(self) -> None:
+        """Write what was put off."""
+        self._terms.flush(self._tables.connection)
 
     def step(self) -> bool:
         """Bring the tables up by some leaves; tell whether more are left."""
@@ -75,9 +76,10 @@ class Derived:
             self.begin_anew()
             first = 0
         stop = min(first + STEP, size)
-        leaves = self._tables.every(first, stop)
-        while batch := [_Placed(seq, 0, 0, leaf) for seq, leaf in islice(leaves, _AT_ONCE)]:
-            self._add(batch)
+        leaves = (leaf for _, leaf in self._tables.every(first, stop))
+        while batch := list(islice(leaves, _AT_ONCE)):
+            self._add(first, batch)
+            first += len(batch)
         return stop < size
 
     def begin_anew(self) -> None:
@@ -92,11 +94,13 @@ class Derived:
         for table in ("record", "concern"):
             self._tables.connection.execute(f"DELETE FROM {table} WHERE seq >= ?", (size,))  # noqa: S608
 
-    def _add(self, leaves: Sequence[_Placed]) -> None:
+    def _add(self, first: int, leaves: Sequence[bytes]) -> None:
         connection = self._tables.connection
         generation = connection.execute("PRAGMA schema_version").fetchone()[0]
         if generation != self._generation:  # another may have made the tables anew, with other numbers
             self.forget()
             self._generation = generation
-        insert(connection, make_batch(connection, self._terms, leaves))
-        self._terms.flush(connection)
+        nowhere = [0] * len(leaves)
+        given = Leaves(range(first, first + len(leaves)), nowhere, nowhere, leaves)
+        insert(connection, make_batch(connection, self._terms, given))
+        self._terms.flush(connection, least=_USES)

@@ -90,6 +90,7 @@ def connect_writing(layout: Layout, *, wait: float) -> sqlite3.Connection:
             raise StoreError(message, path=layout.database)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -32768")
+        connection.execute("PRAGMA wal_autocheckpoint = 2000")
     except BaseException:
         connection.close()
         raise

@@ -144,6 +144,12 @@ class Pen:
                 raise
         return self.bring_up(anew=True)
 
+    def settle(self) -> None:
+        """Write what was put off, if anything was; the turn is held."""
+        if self._connection is not None and self.derived.unsettled:
+            with self.transaction():
+                self.derived.settle()
+
     def close(self) -> None:
         """Let go of everything; harmless when done twice."""
         self._disconnect()

@@ -12,7 +12,7 @@ from pathlib import Path
 from signalpy_audit_trail.index import answers
 from signalpy_audit_trail.merkle import Edge
 from signalpy_audit_trail.signing import NoteError, signed_size
-from signalpy_audit_trail.store import LogRolledBack, StoreClosed, StoreDamaged, StoreForked
+from signalpy_audit_trail.store import LogRolledBack, StoreClosed, StoreDamaged, StoreError, StoreForked
 from signalpy_audit_trail.stores.markers import Leftover, Markers
 from signalpy_audit_trail.stores.place import url_of
 from signalpy_audit_trail.stores.sqlite.derived import NotTakenError
@@ -109,6 +109,8 @@ class SqliteStore:
         """Let go of everything; harmless when done twice."""
         if self._closed or self._process != os.getpid():
             return
+        with suppress(StoreError), self.turn():
+            self._pen.settle()
         self._closed = True
         _open_stores.discard(self)
         self._let_go()

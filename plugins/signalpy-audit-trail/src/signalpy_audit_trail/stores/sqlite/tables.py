@@ -7,11 +7,15 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final
 
+from signalpy_audit_trail.index.bulk import insert_rows
 from signalpy_audit_trail.merkle import HASH_SIZE, Edge, leaf_hash
 from signalpy_audit_trail.store import StoreDamaged
 
 _MOST_BYTES: Final = 4 << 20
 _MOST_ROWS: Final = 2000
+_LARGE: Final = 1 << 16
+"""Bytes of a leaf from which on it is written by itself, since SQLite copies what it is given."""
+
 _NODES: Final = """
 WITH RECURSIVE wanted(number) AS (
     SELECT ? UNION ALL SELECT number + 1 FROM wanted WHERE number + 1 < ?
@@ -112,9 +116,12 @@ class Tables:
         :param edge: of the tree over the leaves that are there; it grows with them.
         """
         first = edge.size
-        made = [iter(level) for level in edge.extend([leaf_hash(leaf) for leaf in leaves])]
-        rows = zip(range(first, first + len(leaves)), _completed(made, first, len(leaves)), leaves, strict=True)
-        self.connection.executemany("INSERT INTO leaf VALUES (?, ?, ?)", rows)
+        made = edge.extend([leaf_hash(leaf) for leaf in leaves])
+        rows = list(zip(range(first, first + len(leaves)), _by_leaf(made, first), leaves, strict=True))
+        if max(map(len, leaves), default=0) > _LARGE:
+            self.connection.executemany("INSERT INTO leaf VALUES (?, ?, ?)", rows)
+        else:
+            insert_rows(self.connection, "leaf", rows)
 
     def checkpoint(self) -> str | None:
         """Return the signed head that is kept, if there is one."""
@@ -132,8 +139,15 @@ class Tables:
         return StoreDamaged(f"{self._path}: {what}; restore the trail from a copy", path=self._path, seq=seq)
 
 
-def _completed(made: Sequence[Iterator[bytes]], first: int, count: int) -> Iterator[bytes]:
-    """Yield for each leaf the nodes that it completes, from level 0 up, in one piece."""
-    for seq in range(first, first + count):
-        levels = (~seq & (seq + 1)).bit_length()
-        yield next(made[0]) if levels == 1 else b"".join([next(level) for level in made[:levels]])
+def _by_leaf(made: Sequence[Sequence[bytes]], first: int) -> Sequence[bytes]:
+    """Return for each leaf the nodes that it completes, from level 0 up, in one piece.
+
+    :param made: the nodes that the leaves from number ``first`` on complete, by level.
+    """
+    found = list(made[0]) if made else []
+    for level, nodes in enumerate(made[1:], 1):
+        at = (((first >> level) + 1) << level) - 1 - first
+        for node in nodes:
+            found[at] += node
+            at += 1 << level
+    return found
