@@ -69,11 +69,11 @@ def is_repeat(body: bytes, kept: bytes) -> bool:
     """
     try:
         new, old = _decode_fact(body), _decode_fact(kept)
-    except (msgspec.MsgspecError, ValueError):
+        if "denied" in (new.outcome, old.outcome) or (new.caller, new.action) != (old.caller, old.action):
+            return False
+        return bytes(new.data) == bytes(old.data) or _decode_data(new.data) == _decode_data(old.data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return False  # what is kept was damaged since; that must not stop the log
-    if "denied" in (new.outcome, old.outcome) or (new.caller, new.action) != (old.caller, old.action):
-        return False
-    return bytes(new.data) == bytes(old.data) or _decode_data(new.data) == _decode_data(old.data)
 
 
 def rename(draft: Draft, new_id: str) -> Draft:

@@ -77,7 +77,7 @@ def decoded(leaf: bytes, url: str) -> dict[str, Any]:
     """
     try:
         return msgspec.json.decode(leaf, type=dict[str, Any])
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         seq = leaf[7:27].partition(b",")[0].decode("ascii", "replace")
         message = f"{url}: record {seq} is damaged: expected a JSON object; restore its segment from a copy"
         raise StoreDamaged(message, url=url, seq=seq) from None

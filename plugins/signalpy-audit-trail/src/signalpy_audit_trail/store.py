@@ -93,7 +93,8 @@ class Turn(Protocol):
     def append(self, leaves: Sequence[bytes]) -> None:
         """Append ``leaves``, whose ``seq`` starts at `size`; they are durable when this returns.
 
-        MUST keep all of them or none that counts: after a crash a prefix MAY be there, a hole MUST NOT.
+        MUST keep all of them or none that counts: after a crash a prefix MAY be there, a hole MUST NOT. No leaves are
+        no error, and change nothing.
 
         :raises WriteFailed: the medium refuses. A later turn MAY succeed.
         """
@@ -112,7 +113,11 @@ class Unclean(Protocol):
 
 
 class Store(Protocol):
-    """A trail that is open for writing. Not for use from several threads at once, but for `reader`."""
+    """A trail that is open for writing. Not for use from several threads at once, but for `reader`.
+
+    A child of the process that opened it MUST NOT be able to write through it, nor hold or release what belongs to the
+    parent.
+    """
 
     @property
     def url(self) -> str:
@@ -156,6 +161,9 @@ class Store(Protocol):
 
     def keep_checkpoint(self, note: str) -> bool:
         """Keep a signed checkpoint of this trail durably, unless one of more records is kept; tell whether it was.
+
+        MUST give it back as it is. Whether it is true is for those to say who verify: a signature, or a size that the
+        log does not have, MUST NOT be judged here.
 
         Takes a turn; raises as `turn` does.
         """
@@ -232,7 +240,10 @@ class Driver(Protocol):
 
         :param location: the URL after the scheme's colon.
         :param guest: a short visit, such as one command; MUST NOT count as a writer that may stop uncleanly.
-        :raises StoreError: one line; nothing was altered.
+        :raises StoreForeign: something else is there.
+        :raises StoreFormat: the trail is of a later version.
+        :raises LogRolledBack: there are fewer leaves than the checkpoint that is kept says. Reading MUST go on.
+        :raises StoreError: one line, as all of these are; nothing was altered.
         """
 
     def read(self, location: str, *, index: str | None = None) -> StoreReader:

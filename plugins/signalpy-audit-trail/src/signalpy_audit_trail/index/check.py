@@ -123,7 +123,7 @@ def _told(row: tuple[Any, ...], terms: dict[int | None, str | None]) -> tuple[An
 def _record(leaf: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(leaf)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         found = None
     return found if isinstance(found, dict) else {}
 

@@ -164,7 +164,7 @@ class Index:
             return False
         try:
             found = msgspec.json.decode(line, type=_Id).id
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             return False
         return bool((None if found is None else key(found)) == held)
 

@@ -217,14 +217,14 @@ def search_keys(leaf: bytes) -> Keys:
     """Return the search keys; what has another type than it should is no key, and stops nothing."""
     try:
         return _decode(leaf)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return _read_loosely(leaf)
 
 
 def _read_loosely(leaf: bytes) -> Keys:
     try:
         found = msgspec.json.decode(leaf)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return Keys()
     keys = Keys()
     for name in ("id", "operation_id", "kind", "action", "actor", "caller", "target", "outcome"):

@@ -86,7 +86,7 @@ def _fault(seq: int, expected: int, leaf: bytes) -> Bad | None:
         return Bad("order", expected, f"expected record {expected}, found {leaf[:40]!r}")
     try:
         _is_json(leaf)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return Bad("bytes", seq, f"record {seq} is no JSON")
     return None
 

@@ -136,6 +136,6 @@ def begun_at(descriptor: int) -> float | None:
         try:
             recorded = msgspec.json.decode(line, type=_Recorded).recorded_at
             return None if recorded is None else moments.from_rfc3339(recorded) / 1e6
-        except (msgspec.DecodeError, ValueError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             return None
     return None

@@ -42,7 +42,7 @@ def is_leaf(line: bytes, seq: int) -> bool:
         return False
     try:
         _decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True
 
