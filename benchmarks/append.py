@@ -15,7 +15,7 @@ from benchmarks.families import Group
 from benchmarks.harness import interleave
 from benchmarks.lab import ROOT, Lab, program
 from benchmarks.limits import GroupCommit
-from benchmarks.publishers import Gaps, Seen, busy_loop, together
+from benchmarks.publishers import Run, Seen, busy_loop, together, together_busy
 from benchmarks.rows import LIMIT, OURS, Row, Spec, at_least, at_most, of
 from benchmarks.trails import lines_of, publisher, trailed
 from signalpy import component, runnable
@@ -127,7 +127,7 @@ def idle(lab: Lab) -> Sequence[Row]:
 
 def busy(lab: Lab) -> Sequence[Row]:
     """Publishers on a loop that other tasks keep busy, beside idle ones, for ours and for the limit."""
-    count = lab.size(2_000, 500)
+    count = lab.size(1_000, 200)
 
     async def alone() -> dict[str, float]:
         async with busy_loop() as gaps:
@@ -141,10 +141,10 @@ def busy(lab: Lab) -> Sequence[Row]:
                 lambda: asyncio.run(_published(_fresh(place), count)).named(LIMIT),
                 lambda: asyncio.run(_bare(place / "bare", lines, count)).named(f"limit beside {BARE}"),
                 lambda: asyncio.run(alone()),
-                lambda: _busy_named(OURS, *asyncio.run(_under_load(_published(_fresh(place), count)))),
-                lambda: _busy_named(BARE, *asyncio.run(_under_load(_bare(place / "bare", lines, count)))),
+                lambda: asyncio.run(_published(_fresh(place), count, together_busy)).named(OURS),
+                lambda: asyncio.run(_bare(place / "bare", lines, count, together_busy)).named(BARE),
             ],
-            lab.budget(30, least=4),
+            lab.budget(40, least=4),
         )
     return [BUSY.row(of("rate", samples)), BUSY_P99.row(of("p99", samples)), BUSY_GAP.row(of("gap", samples))]
 
@@ -204,9 +204,9 @@ def sustained(lab: Lab) -> Sequence[Row]:
     ]
 
 
-async def _published(folder: Path, count: int) -> Seen:
+async def _published(folder: Path, count: int, run: Run = together) -> Seen:
     async with trailed(folder) as kernel:
-        return await together(publisher(kernel, count), tasks=TASKS, count=count)
+        return await run(publisher(kernel, count), tasks=TASKS, count=count)
 
 
 async def _filled(folder: Path, count: int) -> Path:
@@ -222,7 +222,7 @@ async def _called(folder: Path, count: int) -> Seen:
         )
 
 
-async def _bare(path: Path, lines: Sequence[bytes], count: int, *, appends: int = 1) -> Seen:
+async def _bare(path: Path, lines: Sequence[bytes], count: int, run: Run = together, *, appends: int = 1) -> Seen:
     log = GroupCommit(path)
     supply = cycle(lines)
 
@@ -231,18 +231,9 @@ async def _bare(path: Path, lines: Sequence[bytes], count: int, *, appends: int 
             await log.append(next(supply))
 
     try:
-        return await together(append, tasks=TASKS, count=count)
+        return await run(append, tasks=TASKS, count=count)
     finally:
         await log.close()
-
-
-async def _under_load(work: Any) -> tuple[Seen, Gaps]:
-    async with busy_loop() as gaps:
-        return await work, gaps
-
-
-def _busy_named(subject: str, seen: Seen, gaps: Gaps) -> dict[str, float]:
-    return {**seen.named(subject), f"gap: {subject}": gaps.p99}
 
 
 def _side_by_side(folder: Path, tasks: Sequence[int], seconds: float) -> list[float]:
