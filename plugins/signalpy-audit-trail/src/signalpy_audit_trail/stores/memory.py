@@ -11,12 +11,14 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from signalpy_audit_trail.index.rows import search_keys
 from signalpy_audit_trail.merkle import Edge, leaf_hash
 from signalpy_audit_trail.query import Filters
 from signalpy_audit_trail.signing import signed_size
 from signalpy_audit_trail.store import (
+    Driver,
     IndexState,
     LogRolledBack,
     StoreBusy,
@@ -254,13 +256,13 @@ class MemoryDriver:
         self._mutex = threading.Lock()
         self._named: dict[str, _Trail] = {}
 
-    def open(self, location: str, *, guest: bool = False, wait: float = 5.0) -> MemoryStore:
-        """Open the trail of a name, or a fresh one."""
+    def open(self, location: str, *, guest: bool = False, **options: Any) -> MemoryStore:
+        """Open the trail of a name, or a fresh one; ``options`` are the keywords of `MemoryStore`."""
         if not location:
-            return MemoryStore(_Trail(""), wait=wait)
+            return MemoryStore(_Trail(""), **options)
         with self._mutex:
             trail = self._named.setdefault(location, _Trail(location))
-        return MemoryStore(trail, wait=wait)
+        return MemoryStore(trail, **options)
 
     def read(self, location: str, *, index: str | None = None) -> MemoryReader:
         """Open the trail of a name for reading."""
@@ -269,6 +271,9 @@ class MemoryDriver:
             message = f"memory:{location}: there is no trail of this name in this process"
             raise StoreMissing(message, url=f"memory:{location}")
         return MemoryReader(trail)
+
+    def path(self, location: str) -> None:
+        """Tell that it is no file."""
 
     def writable(self, location: str) -> bool:
         """Tell that it may be written."""
@@ -280,5 +285,6 @@ class MemoryDriver:
         self._named = {}
 
 
-driver = MemoryDriver()
-os.register_at_fork(after_in_child=driver.forget)
+_driver = MemoryDriver()
+os.register_at_fork(after_in_child=_driver.forget)
+driver: Driver = _driver

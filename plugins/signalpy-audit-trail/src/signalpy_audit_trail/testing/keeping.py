@@ -62,6 +62,7 @@ class Keeping(StoreSuite):
         commit(store, [draft()])
         reader = place.beside(store)
         assert reader.url == store.url
+        assert self.files is (place.driver.path(place.location) is not None)
         told = [store.url, repr(store), repr(reader), repr(place.driver)]
         reader.close()
         store.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from signalpy_audit_trail.private import may_write
+from signalpy_audit_trail.store import Driver
 from signalpy_audit_trail.stores.file.layout import locate
 from signalpy_audit_trail.stores.file.reading import FileReader
 from signalpy_audit_trail.stores.file.writing import FileStore
@@ -33,4 +34,4 @@ class FileDriver:
         return may_write(locate(location))
 
 
-driver = FileDriver()
+driver: Driver = FileDriver()

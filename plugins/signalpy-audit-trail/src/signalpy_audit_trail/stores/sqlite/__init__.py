@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from signalpy_audit_trail.private import may_write
+from signalpy_audit_trail.store import Driver
 from signalpy_audit_trail.stores.place import locate
 from signalpy_audit_trail.stores.sqlite.reader import SqliteReader
 from signalpy_audit_trail.stores.sqlite.store import SqliteStore
@@ -15,9 +17,9 @@ __all__ = ["SqliteReader", "SqliteStore", "driver"]
 class SqliteDriver:
     """`signalpy_audit_trail.store.Driver` for ``sqlite:///absolute/file.db`` and ``sqlite:relative.db``."""
 
-    def open(self, location: str, *, guest: bool = False, wait: float = 5.0) -> SqliteStore:
-        """Open the trail in a database for writing."""
-        return SqliteStore(self.path(location), guest=guest, wait=wait)
+    def open(self, location: str, *, guest: bool = False, **options: Any) -> SqliteStore:
+        """Open the trail in a database for writing; ``options`` are the keywords of `SqliteStore`."""
+        return SqliteStore(self.path(location), guest=guest, **options)
 
     def read(self, location: str, *, index: str | None = None) -> SqliteReader:
         """Open the trail in a database for reading."""
@@ -33,4 +35,4 @@ class SqliteDriver:
         return path.exists() and may_write(path) and may_write(path.parent)
 
 
-driver = SqliteDriver()
+driver: Driver = SqliteDriver()
