@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -93,6 +94,33 @@ async def test_a_kernel_event_that_fails_does_not_silence_those_after_it(error: 
     kernel.set_policy("other", {"audit": True})
     await asyncio.wait_for(kernel.shutdown(), 5)
     assert heard == ["kernel.started", "kernel.stopping"]
+
+
+async def test_an_operation_that_ignores_its_cancellation_is_given_its_grace_once() -> None:
+    """The time that shutdown takes does not grow with the components that a stuck event passes through."""
+    let_go = asyncio.Event()
+
+    def stubborn(name: str) -> type:
+        @component(name, version="1.0")
+        class Stubborn:
+            @subscribe("news")
+            async def on_news(self, event_type: str, data: Any) -> None:
+                while not let_go.is_set():
+                    with suppress(asyncio.CancelledError):
+                        await let_go.wait()
+
+        return Stubborn
+
+    kernel = made(*(stubborn(f"stubborn{number}") for number in range(8)), deadline=0.1)
+    await kernel.boot()
+    publishing = asyncio.create_task(kernel.bus.publish("news"))
+    await asyncio.sleep(0.01)
+    before = time.monotonic()
+    await kernel.shutdown()
+    took = time.monotonic() - before
+    let_go.set()
+    await asyncio.wait([publishing])
+    assert took < 10
 
 
 async def test_a_thread_that_asks_for_shutdown_is_not_waited_for() -> None:

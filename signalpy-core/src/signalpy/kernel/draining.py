@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
+from weakref import WeakSet
 
 from signalpy.bus import Dispatcher
 from signalpy.bus.dispatcher import ancestors
@@ -26,6 +27,7 @@ class Drain:
         self._dispatcher = dispatcher
         self._roster = roster
         self._asking: dict[object, frozenset[Span]] = {}
+        self._given_up: WeakSet[asyncio.Task[Any]] = WeakSet()
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -82,15 +84,16 @@ class Drain:
                 return
 
     async def _cancel(self, unit: Unit | None) -> None:
-        """Cancels the operations under way; their recorders still see it."""
+        """Cancels the operations under way; their recorders still see it. A task gets its time to end once."""
         left = self._dispatcher.under_way(unit, apart_from=self.spared())
-        tasks = {task for task in left.values() if task is not None} - {asyncio.current_task()}
-        whose = f"of component {unit.name!r} " if unit is not None else ""
-        log.warning("%d operation(s) %sdid not end before the deadline and are cancelled", len(left), whose)
-        for task in tasks:
-            task.cancel("the kernel's deadline has passed")
+        tasks = {task for task in left.values() if task is not None} - {asyncio.current_task(), *self._given_up}
         if tasks:
+            whose = f"of component {unit.name!r} " if unit is not None else ""
+            log.warning("%d task(s) in operations %sdid not end before the deadline; cancelled", len(tasks), whose)
+            for task in tasks:
+                task.cancel("the kernel's deadline has passed")
             _, stuck = await asyncio.wait(tasks, timeout=GRACE)
+            self._given_up.update(stuck)
             for task in stuck:
                 log.warning("task %r does not end when cancelled; it is left running", task.get_name())
         units = [unit] if unit is not None else list(self._roster)
