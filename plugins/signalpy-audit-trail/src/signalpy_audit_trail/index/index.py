@@ -145,7 +145,7 @@ class Index:
             stop = min(head, size + _CHUNK)
             if size < stop:
                 leaves = self._log.placed(size, segment, offset, stop)
-                insert(connection, make_batch(connection, self._terms, Leaves.of(leaves)))
+                insert(connection, make_batch(connection, self._terms, Leaves.placed(leaves)))
                 self._terms.flush(connection)
             connection.execute("COMMIT")
         except BaseException:

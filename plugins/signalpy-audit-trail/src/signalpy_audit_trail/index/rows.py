@@ -41,26 +41,6 @@ class Leaf(Protocol):
         """Its bytes."""
 
 
-class Leaves(NamedTuple):
-    """Leaves whose positions follow each other, by column; see `Leaf`."""
-
-    seqs: Sequence[int]
-    segments: Sequence[int]
-    offsets: Sequence[int]
-    leaves: Sequence[bytes]
-
-    @classmethod
-    def of(cls, placed: Iterable[Leaf]) -> Leaves:
-        """Return the columns of leaves."""
-        given = list(placed)
-        return cls(
-            [each.seq for each in given],
-            [each.segment for each in given],
-            [each.offset for each in given],
-            [each.leaf for each in given],
-        )
-
-
 class Keys(msgspec.Struct, gc=False):
     """What is searched of a record; what is absent or of another type than it should be is `None`."""
 
@@ -76,6 +56,30 @@ class Keys(msgspec.Struct, gc=False):
     subjects: list[str] = msgspec.field(default_factory=list)
     duplicate_of: str | None = None
     correlation_id: str | None = None
+
+
+class Leaves(NamedTuple):
+    """What the index takes of leaves whose positions follow each other, by column; not the leaves themselves."""
+
+    seqs: Sequence[int]
+    segments: Sequence[int]
+    offsets: Sequence[int]
+    lengths: Sequence[int]
+    keys: Sequence[Keys]
+
+    @classmethod
+    def placed(cls, leaves: Iterable[Leaf]) -> Leaves:
+        """Read leaves, one after the other."""
+        rows = [(each.seq, each.segment, each.offset, len(each.leaf), search_keys(each.leaf)) for each in leaves]
+        return cls(*zip(*rows, strict=True)) if rows else cls((), (), (), (), ())
+
+    @classmethod
+    def numbered(cls, first: int, leaves: Iterable[bytes]) -> Leaves:
+        """Read leaves that have no place but their positions, one after the other."""
+        rows = [(len(leaf), search_keys(leaf)) for leaf in leaves]
+        nowhere = [0] * len(rows)
+        lengths, keys = zip(*rows, strict=True) if rows else ((), ())
+        return cls(range(first, first + len(rows)), nowhere, nowhere, lengths, keys)
 
 
 _decode = msgspec.json.Decoder(Keys).decode
@@ -147,17 +151,17 @@ def _interned(connection: Connection, field: Field, texts: Sequence[str]) -> dic
 
 
 def make_batch(connection: Connection, terms: Terms, given: Leaves) -> Batch:
-    """Decode leaves into rows; new texts are interned through ``connection``.
+    """Return the rows of leaves; new texts are interned through ``connection``.
 
     It is done column by column, which takes half the time of doing it row by row.
     """
-    found = [search_keys(leaf) for leaf in given.leaves]
+    found = given.keys
     times = [None if each.time is None else moments.microseconds(each.time) for each in found]
     records = zip(
         given.seqs,
         given.segments,
         given.offsets,
-        map(len, given.leaves),
+        given.lengths,
         times,
         terms.numbers(connection, Field.KIND, [each.kind for each in found]),
         terms.numbers(connection, Field.ACTION, [each.action for each in found]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from signalpy_audit_trail.commit import commit
@@ -37,6 +39,19 @@ class Appending(StoreSuite):
         reader = place.reader()
         for start, stop in ((0, 0), (0, 5), (4, 9), (11, 12), (5, None), (12, None), (3, 99), (99, 200), (9, 4)):
             assert leaves[start:stop] == list(reader.leaves(start, stop))
+
+    def test_reading_does_not_grow_with_the_trail(self, place: Place) -> None:
+        """Leaves are read some at a time: 48 MiB of them pass through less than a third of that."""
+        store = place.store()
+        for _ in range(12):
+            commit(store, [draft(data="x" * (1 << 20)) for _ in range(4)])
+        reader = place.beside(store)
+        tracemalloc.start()
+        try:
+            assert 48 << 20 < sum(len(found) for _seq, found in reader.leaves())
+            assert tracemalloc.get_traced_memory()[1] < 16 << 20
+        finally:
+            tracemalloc.stop()
 
     def test_receipts_tell_positions(self, place: Place) -> None:
         """Positions follow each other from batch to batch, and from one opening to the next."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from signalpy_audit_trail.index import answers
@@ -77,9 +77,10 @@ class Derived:
             first = 0
         stop = min(first + STEP, size)
         leaves = (leaf for _, leaf in self._tables.every(first, stop))
-        while batch := list(islice(leaves, _AT_ONCE)):
-            self._add(first, batch)
-            first += len(batch)
+        while first < stop:
+            self._add(first, islice(leaves, _AT_ONCE))
+            first += _AT_ONCE
+        self.settle()
         return stop < size
 
     def begin_anew(self) -> None:
@@ -94,13 +95,11 @@ class Derived:
         for table in ("record", "concern"):
             self._tables.connection.execute(f"DELETE FROM {table} WHERE seq >= ?", (size,))  # noqa: S608
 
-    def _add(self, first: int, leaves: Sequence[bytes]) -> None:
+    def _add(self, first: int, leaves: Iterable[bytes]) -> None:
         connection = self._tables.connection
         generation = connection.execute("PRAGMA schema_version").fetchone()[0]
         if generation != self._generation:  # another may have made the tables anew, with other numbers
             self.forget()
             self._generation = generation
-        nowhere = [0] * len(leaves)
-        given = Leaves(range(first, first + len(leaves)), nowhere, nowhere, leaves)
-        insert(connection, make_batch(connection, self._terms, given))
+        insert(connection, make_batch(connection, self._terms, Leaves.numbered(first, leaves)))
         self._terms.flush(connection, least=_USES)

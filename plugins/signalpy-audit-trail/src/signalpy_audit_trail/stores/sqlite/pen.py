@@ -144,11 +144,15 @@ class Pen:
                 raise
         return self.bring_up(anew=True)
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether something was put off that `settle` is to write."""
+        return self._connection is not None and self.derived.unsettled
+
     def settle(self) -> None:
-        """Write what was put off, if anything was; the turn is held."""
-        if self._connection is not None and self.derived.unsettled:
-            with self.transaction():
-                self.derived.settle()
+        """Write what was put off; the turn is held."""
+        with self.transaction():
+            self.derived.settle()
 
     def close(self) -> None:
         """Let go of everything; harmless when done twice."""

@@ -109,8 +109,9 @@ class SqliteStore:
         """Let go of everything; harmless when done twice."""
         if self._closed or self._process != os.getpid():
             return
-        with suppress(StoreError), self.turn():
-            self._pen.settle()
+        if self._pen.unsettled:
+            with suppress(StoreError), self.turn():
+                self._pen.settle()
         self._closed = True
         _open_stores.discard(self)
         self._let_go()
