@@ -45,10 +45,13 @@ def _run(given: argparse.Namespace) -> int:
         replayed=given.replayed,
         effort=given.effort,
     )
-    result = run(lab, given.family or FAMILIES, told=lambda line: sys.stderr.write(f"{line}\n"))
-    given.output.write_text(result.to_json(), encoding="utf-8")
-    sys.stdout.write(page(result))
-    return int(any(row.skipped for row in result.rows))
+    skipped = False
+    text = ""
+    for result in run(lab, given.family or FAMILIES, told=lambda line: sys.stderr.write(f"{line}\n")):
+        given.output.write_text(result.to_json(), encoding="utf-8")
+        text, skipped = page(result), any(row.skipped for row in result.rows)
+    sys.stdout.write(text)
+    return int(skipped)
 
 
 def _report(given: argparse.Namespace) -> int:
