@@ -127,7 +127,7 @@ def idle(lab: Lab) -> Sequence[Row]:
 
 def busy(lab: Lab) -> Sequence[Row]:
     """Publishers on a loop that other tasks keep busy, beside idle ones, for ours and for the limit."""
-    count = lab.size(1_000, 200)
+    count = lab.size(4_000, 200)
 
     async def alone() -> dict[str, float]:
         async with busy_loop() as gaps:
@@ -144,7 +144,7 @@ def busy(lab: Lab) -> Sequence[Row]:
                 lambda: asyncio.run(_published(_fresh(place), count, together_busy)).named(OURS),
                 lambda: asyncio.run(_bare(place / "bare", lines, count, together_busy)).named(BARE),
             ],
-            lab.budget(40, least=4),
+            lab.budget(40, least=6),
         )
     return [BUSY.row(of("rate", samples)), BUSY_P99.row(of("p99", samples)), BUSY_GAP.row(of("gap", samples))]
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from benchmarks.result import Result
+
+_NOTHING: Final = 1e-12
+"""What stands for 0, such as the rate of what starved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,8 @@ def changes(old: Result, new: Result, *, noise: float | None = None) -> Iterator
         spec = (is_ or was or before[id]).spec
         first, second = (None if row is None else row.measured for row in (was, is_))
         worse = None
-        if first is not None and second is not None and first > 0 and second > 0:
-            worse = second / first if spec.better == "less" else first / second
+        if first is not None and second is not None:
+            rise = max(second, _NOTHING) / max(first, _NOTHING)
+            worse = rise if spec.better == "less" else 1 / rise
         share = noise if noise is not None else max(row.spec.noise for row in (was, is_) if row is not None)
         yield Change(id=id, before=first, after=second, worse=worse, noise=share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ Do: TypeAlias = Callable[[int], Awaitable[object]]
 
 SLICE = 0.001
 """Seconds of Python work that the busy task does between two turns of the loop."""
+MOST = 3.0
+"""Seconds for which things are begun on a busy loop."""
 
 
 @dataclass(slots=True)
@@ -37,19 +40,21 @@ class Gaps:
 class Seen:
     """What the tasks saw.
 
-    :param seconds: from the first to the last.
-    :param waits: seconds that each took.
+    :param seconds: from the first to the last, or to when time was up.
+    :param count: how many ended within them.
+    :param waits: seconds that each took, those that ended later too.
     :param gaps: those of the loop, if they were watched.
     """
 
     seconds: float
+    count: int
     waits: list[float]
     gaps: Gaps | None = None
 
     @property
     def rate(self) -> float:
         """How many a second."""
-        return len(self.waits) / self.seconds
+        return self.count / self.seconds
 
     @property
     def p99(self) -> float:
@@ -69,19 +74,29 @@ class Run(Protocol):
         """Run."""
 
 
-async def together(do: Do, *, tasks: int, count: int) -> Seen:
-    """Let ``tasks`` tasks do ``count`` things in all; ``do`` is given the number of the thing, from 0."""
+async def together(do: Do, *, tasks: int, count: int, seconds: float = math.inf) -> Seen:
+    """Let ``tasks`` tasks do ``count`` things in all; ``do`` is given the number of the thing, from 0.
+
+    :param seconds: nothing is begun any more after so long.
+    """
     waits: list[float] = []
+    count_in_time = 0
 
     async def one(task: int) -> None:
+        nonlocal count_in_time
         for number in range(task, count, tasks):
             began = perf_counter()
+            if began > until:
+                return
             await do(number)
-            waits.append(perf_counter() - began)
+            ended = perf_counter()
+            waits.append(ended - began)
+            count_in_time += ended <= until
 
     began = perf_counter()
+    until = began + seconds
     await asyncio.gather(*(one(task) for task in range(tasks)))
-    return Seen(perf_counter() - began, waits)
+    return Seen(min(perf_counter() - began, seconds), count_in_time, waits)
 
 
 @asynccontextmanager
@@ -98,10 +113,11 @@ async def busy_loop() -> AsyncIterator[Gaps]:
 
 
 async def together_busy(do: Do, *, tasks: int, count: int) -> Seen:
-    """The same on a busy loop, its gaps watched."""
+    """The same on a busy loop, its gaps watched. After `MOST` seconds the load ends: a log that starves would never."""
+    running = asyncio.create_task(together(do, tasks=tasks, count=count, seconds=MOST))
     async with busy_loop() as gaps:
-        seen = await together(do, tasks=tasks, count=count)
-    return replace(seen, gaps=gaps)
+        await asyncio.wait([running], timeout=MOST)
+    return replace(await running, gaps=gaps)
 
 
 async def _work() -> None:

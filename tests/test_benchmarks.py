@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import sys
@@ -20,6 +21,7 @@ from benchmarks.figures import Figures, percentile, summarized, unsteadiness
 from benchmarks.harness import Budget, Repeated, interleave, named
 from benchmarks.lab import Lab, Peers
 from benchmarks.peers import Peer, PeerError
+from benchmarks.publishers import together, together_busy
 from benchmarks.report import page
 from benchmarks.result import Result, read_result, result_from_json
 from benchmarks.rows import BESIDE, LIMIT, OURS, TIMES, Row, Spec, at_least, at_most, of
@@ -146,6 +148,32 @@ def test_what_is_short_is_repeated_until_it_can_be_timed() -> None:
     assert asked[:-2] == [2**power for power in range(len(asked) - 2)]
 
 
+async def test_what_ends_late_counts_for_waits_and_not_for_the_rate() -> None:
+    """Tasks begin nothing when the time is up; what is under way then is waited for."""
+    release = asyncio.Event()
+
+    async def do(number: int) -> None:
+        if number:
+            asyncio.get_running_loop().call_later(0.05, release.set)
+            await release.wait()
+
+    seen = await together(do, tasks=2, count=10_000_000, seconds=0.02)
+    assert (0.02, 1, 3) == (seen.seconds, seen.count, len(seen.waits))
+    assert 50.0 == seen.rate
+
+
+async def test_a_log_that_starves_has_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy loop the load ends after a while, also where nothing came through; the gaps were watched."""
+    monkeypatch.setattr("benchmarks.publishers.MOST", 0.02)
+
+    async def do(number: int) -> None:
+        await asyncio.sleep(0.05)
+
+    named_ = (await together_busy(do, tasks=2, count=2)).named("some")
+    assert {"rate: some", "p99: some", "gap: some"} == set(named_)
+    assert 0.0 == named_["rate: some"]
+
+
 def test_a_ratio_is_that_of_the_medians() -> None:
     """Ours is over the limit, and a peer's over the limit that was measured beside it."""
     row = COST.row({LIMIT: [9, 10, 50], OURS: [20, 25, 99], BESIDE + "blinker": [4, 5], "blinker": [90, 90]})
@@ -220,6 +248,7 @@ def test_the_page_says_what_was_reached_and_what_was_missed() -> None:
         ("rate", 82.0, "worse"),
         ("rate", 85.0, "same"),
         ("rate", 125.0, "better"),
+        ("rate", 0.0, "worse"),
     ],
 )
 def test_a_change_beyond_the_noise_is_told(row: str, after: float, verdict: str) -> None:
