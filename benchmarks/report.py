@@ -14,7 +14,8 @@ HEADING = """# Performance
 What SignalPy costs, and what its peers cost, each as a multiple of the bare operation that nothing can beat: awaiting
 the handler, validating with pydantic, writing and syncing the same bytes. All were measured in one run, in turn, round
 by round; a ratio is that of the medians, and a peer's is to the limit as measured in the peer's own process. Ratios can
-be compared between machines, the figures below them cannot.
+be compared between machines, the figures below them cannot. The load that is told counts the run itself: its own
+processes keep one to two CPUs busy.
 
 This page is generated: `nox -s bench` measures, `python -m benchmarks report` writes it from
 `benchmarks/result.json`, which holds every figure. How each row is measured is in `benchmarks/`, one module a family.
