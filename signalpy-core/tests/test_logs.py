@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
+
+import pytest
+
+from signalpy.logs import OneLine
 
 CODE = """
 import logging
@@ -36,6 +41,20 @@ def test_policy_lines_are_bare_json() -> None:
 def test_without_tracebacks() -> None:
     """For a command's reader an error is one line."""
     assert ["error: it broke badly: ZeroDivisionError: division by zero"] == lines("WARNING", tracebacks=False)
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("it broke", "error: it broke: ValueError: bad amount"),
+        ("it broke: ValueError", "error: it broke: ValueError: bad amount"),
+        ("it broke: bad amount", "error: it broke: bad amount"),
+    ],
+)
+def test_nothing_is_said_twice(message: str, line: str) -> None:
+    """What the message says already of the exception is not added to it."""
+    record = logging.LogRecord("x", logging.ERROR, "", 0, message, (), (ValueError, ValueError("bad\namount"), None))
+    assert line == OneLine().format(record)
 
 
 def test_the_level_counts_for_policy_lines_too() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from signalpy.errors import told, words
+
 AUDIT: Final = "signalpy.audit"
 """The logger of the policy lines: each message is one JSON object, written as it is."""
 
@@ -13,10 +15,12 @@ class OneLine(logging.Formatter):
     """A line per record, without tracebacks: for commands whose reader wants to know what, not where."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The message on one line, and in a word what was raised."""
+        """The message on one line, and what was raised as far as the message does not say it."""
+        message = " ".join(record.getMessage().split())
         error = record.exc_info[1] if record.exc_info else None
-        told = f": {type(error).__name__}: {error}" if error is not None else ""
-        return " ".join(f"{record.levelname.lower()}: {record.getMessage()}{told}".split())
+        if error is not None and (words(error) or type(error).__name__) not in message:
+            message = f"{message.removesuffix(f': {type(error).__name__}')}: {told(error)}"
+        return f"{record.levelname.lower()}: {message}"
 
 
 def to_stderr(level: str | int, *, tracebacks: bool = True) -> None:

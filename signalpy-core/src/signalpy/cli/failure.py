@@ -44,7 +44,8 @@ class Refusal(Failure):
 def in_one_line(error: click.UsageError) -> Failure:
     """A wrong usage, and where its help is."""
     where = error.ctx.command_path if error.ctx is not None else "signalpy"
-    return Failure(f"{error.format_message()} See: {where} --help")
+    said = error.format_message()
+    return Failure(f"{said}{'' if said.endswith(('.', '?', ')')) else '.'} See: {where} --help")
 
 
 def told(error: BaseException) -> str:

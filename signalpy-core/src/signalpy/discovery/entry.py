@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from traceback import walk_tb
 from typing import Any, Final
 
 from signalpy.errors import SignalPyError, told
@@ -58,7 +59,7 @@ class Entry:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise self.error(f"importing {name} failed: {told(error)}") from error
+            raise self.error(f"importing {name} failed: {told(error)}{_place(error, name)}") from error
 
     def _attribute(self, module: str, path: str) -> Any:
         found = self._module(module)
@@ -73,6 +74,17 @@ class Entry:
             except BaseException as error:
                 raise self.error(f"getting {path!r} from {module} failed: {told(error)}") from error
         return found
+
+
+def _place(error: BaseException, module: str) -> str:
+    """Where in the package of ``module`` an import broke off, if its code ran; of a syntax error Python tells."""
+    package = module.partition(".")[0]
+    place = ""
+    for frame, line in walk_tb(error.__traceback__):
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.partition(".")[0] == package and frame.f_code is not Entry._module.__code__:
+            place = f" (line {line} of {name})"
+    return "" if isinstance(error, SyntaxError) else place
 
 
 def entries_in(text: str, distribution: str) -> Iterator[Entry]:
