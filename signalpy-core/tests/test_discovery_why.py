@@ -62,3 +62,11 @@ def test_unknown(site: Site) -> None:
     site.component("signalpy-orders", "orders")
     assert "unknown: no installed distribution has a component 'order'. Did you mean 'orders'?" == told(site, "order")
     assert told(site, "nix", required=("nix",)).endswith("It is required all the same, so nothing starts without it.")
+
+
+def test_a_misspelt_group(site: Site) -> None:
+    """A name that stands in another group is told with that group and the right one."""
+    site.install("signalpy-orders", entry_points="[signalpy.component]\norders = signalpy_orders:Service\n")
+    text = told(site, "orders")
+    assert "signalpy-orders has 'orders' in the entry-point group signalpy.component;" in text
+    assert text.endswith("components belong into signalpy.components.")

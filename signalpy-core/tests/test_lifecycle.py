@@ -100,6 +100,15 @@ async def test_a_version_range_that_is_not_met_leaves_it_waiting() -> None:
         assert "depends on b>=2, but b has version 1.0" in kernel.why("a")
 
 
+async def test_what_is_misspelt_is_told_with_the_nearest_name() -> None:
+    """A component and a contract that nobody has are told with those that come near."""
+    user = requires(it="IServise")(plain("buyer"))
+    kernel = kernel_of(provides("IService")(plain("service")), user, plain("third", depends=["servic"]))
+    async with kernel:
+        assert "requires IServise, which nothing installed provides. Did you mean 'IService'?" in kernel.why("buyer")
+        assert "depends on servic, which is not installed. Did you mean 'service'?" in kernel.why("third")
+
+
 async def test_two_providers_wait_for_a_preference() -> None:
     """One contract, two providers: the consumer waits and says how to settle it; prefer settles it."""
     one = provides("IOne")(plain("one"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signalpy.discovery.candidate import Candidate
+from signalpy.discovery.candidate import COMPONENTS, Candidate
 from signalpy.discovery.decision import Discovery
 from signalpy.matching import did_you_mean
 from signalpy.states import State
@@ -28,4 +28,14 @@ def _told(candidate: Candidate) -> str:
 def _unknown(discovery: Discovery, name: str) -> str:
     known = {candidate.name for candidate in discovery.candidates}
     required = " It is required all the same, so nothing starts without it." if name in discovery.essential else ""
-    return f"unknown: no installed distribution has a component {name!r}.{did_you_mean(name, known)}{required}"
+    hint = did_you_mean(name, known) or _elsewhere(discovery, name)
+    return f"unknown: no installed distribution has a component {name!r}.{hint}{required}"
+
+
+def _elsewhere(discovery: Discovery, name: str) -> str:
+    """Who has the name in a group where no component is looked for, such as a misspelt one."""
+    strays = [(item.name, entry.group) for item in discovery.installed for entry in item.entries if entry.name == name]
+    return "".join(
+        f" {distribution} has {name!r} in the entry-point group {group}; components belong into {COMPONENTS}."
+        for distribution, group in strays
+    )

@@ -50,9 +50,9 @@ class Reasons:
         if unit is None:
             entry = self._catalog.get(wanted.name)
             return (
-                f"{text}, which is not installed"
+                f"{text}, which is not installed.{did_you_mean(wanted.name, self._catalog.names())}".rstrip(".")
                 if entry is None
-                else f"{text}, which is {self.why(wanted.name, asked)}"
+                else f"{text}, which {_joined(self.why(wanted.name, asked))}"
             )
         if wanted.specifier and not SpecifierSet(wanted.specifier).contains(unit.spec.version, prereleases=True):
             return f"{text}, but {wanted.name} has version {unit.spec.version}"
@@ -83,7 +83,9 @@ class Reasons:
                 f"requires {wanted.contract}, which no active component provides; not loaded, so perhaps its provider:"
                 f" {told}"
             )
-        return f"requires {wanted.contract}, which nothing installed provides"
+        known = {contract for entry in self._catalog if entry.spec is not None for contract in entry.spec.provides}
+        hint = did_you_mean(wanted.contract, known)
+        return f"requires {wanted.contract}, which nothing installed provides.{hint}".rstrip(".")
 
 
 def _told(entry: Entry) -> str:
