@@ -17,7 +17,7 @@ import sys
 from datetime import date
 from decimal import Decimal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from signalpy import component, lifecycle, optional, provides, requires, runnable, subscribe, hookimpl
 
 
@@ -33,6 +33,7 @@ class Buy(BaseModel):
 
 class Settings(BaseModel):
     currency: str = "EUR"
+    taxes: dict[str, int] = Field(default_factory=dict)
 
 
 @component("shop", version="2.1", depends=["config"], settings=Settings, emits=["shop.*"])
@@ -242,7 +243,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("kind", "code", "words"),
         [
-            ("usage", 2, "signalpy: wrong usage See: "),
+            ("usage", 2, "signalpy: wrong usage. See: "),
             ("click", 1, "Error: broken"),
             ("bug", 2, "signalpy: KeyError: 'bug' (--debug shows where)"),
             ("signalpy", 2, "signalpy: two lines"),
@@ -460,6 +461,7 @@ class TestDescribe:
             "  - shop.buy(item, count)  Buys an item",
             "  - shop.stock()",
             '  - currency = "EUR"',
+            "  - taxes = (computed)",
         ):
             assert line in text.splitlines()
 
@@ -492,7 +494,8 @@ class TestDescribe:
         )
         result = shop.signalpy("describe", "config", SIGNALPY__PLUGINS__ALLOW='["acme-x", "signalpy-shop"]')
         assert 0 == result.returncode
-        assert "signalpy: acme is left out: importing acme_x failed: RuntimeError: no" == one_line(result)
+        told = "signalpy: acme is left out: importing acme_x failed: RuntimeError: no (line 1 of acme_x)"
+        assert told == one_line(result)
 
 
 class TestHooks:

@@ -107,7 +107,9 @@ def _lines(told: dict[str, Any], indent: str = "") -> Iterator[str]:
             yield f"{indent}{key}: {_schema_text(value)}"
         elif key == "settings":
             yield f"{indent}{key}:"
-            yield from (f"{indent}  - {_setting(name, field)}" for name, field in value.get("properties", {}).items())
+            required = value.get("required", ())
+            fields = value.get("properties", {}).items()
+            yield from (f"{indent}  - {_setting(name, field, required=name in required)}" for name, field in fields)
         elif isinstance(value, dict):
             yield f"{indent}{key}:"
             yield from _lines(value, f"{indent}  ")
@@ -136,8 +138,9 @@ def _word(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value) or "-"
 
 
-def _setting(name: str, field: dict[str, Any]) -> str:
-    default = json.dumps(field["default"], ensure_ascii=False, default=str) if "default" in field else "(required)"
+def _setting(name: str, field: dict[str, Any], *, required: bool) -> str:
+    made = "(required)" if required else "(computed)"
+    default = json.dumps(field["default"], ensure_ascii=False, default=str) if "default" in field else made
     return f"{name} = {default}{_after(field.get('description', ''))}"
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="A list of objects instead of text.")
 def hooks(*, as_json: bool) -> None:
-    """List the hooks with their documentation and the components that implement them, the outermost first.
+    """List the hooks: when each fires, what it may do, and who implements it.
 
-    Imports the components' classes; nothing is started.
+    Of the implementations the outermost comes first. Imports the components' classes; nothing is started.
     """
     registry = _registry([spec for _, spec in declared(options())])
     told = [_told(name, registry) for name in (*hookspecs.RINGS, *hookspecs.NOTICES)]

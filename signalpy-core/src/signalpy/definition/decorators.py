@@ -40,10 +40,12 @@ def component(
     """Declares a class as the component ``name``.
 
     :param name: ``[a-z0-9]+(-[a-z0-9]+)*``; ``kernel``, ``plugins`` and ``policy`` are taken.
-    :param version: the component's own version (PEP 440).
-    :param depends: components that must be active first, each with an optional version range: ``"other>=1.2,<2"``.
+    :param version: the component's own version (PEP 440), which is not that of its distribution.
+    :param depends: components that must be active first, each with an optional range of their own versions:
+        ``"other>=1.2,<2"``.
     :param settings: pydantic model of the component's own configuration table; an instance becomes ``rt.settings``.
-    :param emits: patterns of the events that it publishes, or ``Event`` classes.
+    :param emits: patterns of the events that it publishes, or ``Event`` classes; for ``describe`` and ``graph``.
+        What it may publish is for a policy to say.
     :param exclusive: two instances cannot live at once, so a replacement starts only after the old one has stopped.
     :raises DefinitionError: naming the class, the mistake and the fix.
     """
@@ -72,7 +74,10 @@ def component(
 
 
 def provides(*contracts: Any) -> Callable[[C], C]:
-    """Declares that the instance serves as a provider of each contract (a text, or a ``Protocol`` class)."""
+    """Declares that the instance serves as a provider of each contract (a text, or a ``Protocol`` class).
+
+    A class goes by its name. Whether the instance fits it is for a type checker to say, not for the kernel.
+    """
 
     def decorate(cls: C) -> C:
         own = declaration(cls)
@@ -176,7 +181,9 @@ def _dependency(cls: type, text: Any) -> Dependency:
 def _settings(cls: type, model: Any) -> Any:
     if model is not None and not (isinstance(model, type) and hasattr(model, "model_validate")):
         raise _wrong(
-            cls, f"settings must be a pydantic model class, found {model!r}", "Give the class, e.g. settings=Settings"
+            cls,
+            f"settings must be a pydantic model class, found {model!r}",
+            "Give a class that derives from pydantic.BaseModel",
         )
     return model
 
