@@ -60,6 +60,21 @@ def test_verdicts_are_exit_codes(folder: Path) -> None:
     segment.write_bytes(segment.read_bytes().replace(b'"id":"4"', b'"id":"5"'))
     told = audit("verify", "--store", "trail", "--require", "tail", cwd=folder, code=1)
     assert "BROKEN, first at record 4" == told.splitlines()[-1]
+    assert "reindex" not in told
+
+
+def test_a_head_from_elsewhere_is_held_against_the_records_where_the_trail_has_none(folder: Path) -> None:
+    """The trail was shortened together with its own head and tree: neither tail nor signature holds."""
+    (folder / "head").write_text(audit("checkpoint", "--store", "trail", cwd=folder))
+    key = audit("checkpoint", "--public-key", "--store", "trail", cwd=folder).strip()
+    segment = next((folder / "trail").glob("*.jsonl"))
+    segment.write_bytes(b"".join(segment.read_bytes().splitlines(keepends=True)[:5]))
+    (folder / "trail" / "checkpoint").unlink()
+    shutil.rmtree(folder / "trail" / "tree")
+    arguments = ("verify", "--store", "trail", "--checkpoint", "head", "--key", key, "--no-index", "--json")
+    report = json.loads(audit(*arguments, cwd=folder, code=1))
+    broken = [check["check"] for check in report["checks"] if check["result"] == "broken"]
+    assert ["tail", "signature"] == broken
 
 
 def test_a_proof_is_checked_without_the_trail(folder: Path) -> None:
@@ -69,8 +84,10 @@ def test_a_proof_is_checked_without_the_trail(folder: Path) -> None:
     (folder / "elsewhere").mkdir()
     shutil.move(folder / "three.tlog-proof", folder / "elsewhere")
     shutil.rmtree(folder / "trail")
-    told = audit("verify", "--proof", "three.tlog-proof", "--key", key, cwd=folder / "elsewhere")
-    assert "record 3 of 9" in told
+    told = audit("verify", "--proof", "three.tlog-proof", "--key", key, cwd=folder / "elsewhere").splitlines()
+    assert told[0].startswith("three.tlog-proof: record 3 of 9 of ")
+    assert told[1].startswith('{"seq":3,')
+    assert "holds" == told[2]
     assert "not checked" in audit("verify", "--proof", "three.tlog-proof", cwd=folder / "elsewhere", code=2)
     path = folder / "elsewhere" / "three.tlog-proof"
     path.write_text(path.read_text().replace("index 3", "index 2"))
@@ -128,6 +145,7 @@ def test_a_read_only_copy_is_read_without_a_byte_of_it_changing(folder: Path) ->
         (["verify", "--store", "trail.keys"], "expected a trail"),
         (["verify", "--store", "trail", "--require", "tale"], "no check 'tale'"),
         (["verify", "--store", "trail", "--key", "nonsense"], "no verifier key"),
+        (["verify", "--store", "trail", "--key", "trail/trail.json"], "audit checkpoint --public-key"),
         (["verify", "--store", "trail", "--checkpoint", "trail/trail.json"], "no signed note"),
         (["verify", "--proof", "trail/trail.json"], "no proof"),
         (["verify", "--store", "ftp:x"], "no store answers"),

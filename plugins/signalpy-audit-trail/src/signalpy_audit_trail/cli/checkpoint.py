@@ -19,10 +19,11 @@ from signalpy_audit_trail.stores import keys_beside, open_store
 @click.option("--rotate", is_flag=True, help="Make a new key first; the old public keys are kept.")
 @trail_options
 def checkpoint(*, public_key: bool, rotate: bool, store: str | None, index: str | None) -> None:
-    """Sign the head of the log and print the checkpoint; where that cannot be done, print the last one.
+    """Sign the head of the log and print the checkpoint.
 
-    A checkpoint proves later that nothing was cut off or changed, if it is kept where the trail's keeper cannot change
-    it: in another system, on paper, with the auditor. Exit codes: 0 done, 2 there is no checkpoint.
+    Where it cannot be signed, the last checkpoint is printed. A checkpoint proves later that nothing was cut off or
+    changed, if it is kept where the trail's keeper cannot change it: in another system, on paper, with the auditor.
+    Exit codes: 0 done, 2 there is no checkpoint.
     """
     with opened(store, index) as place:
         folder = keys_folder(place.url)

@@ -21,9 +21,10 @@ from signalpy_audit_trail.proving import prove as prove_record
 )
 @trail_options
 def prove(*, seq: int, output: str | None, store: str | None, index: str | None) -> None:
-    """Write a proof of the record at position SEQ, which `signalpy audit verify --proof` checks without the trail.
+    """Write a proof of the record at position SEQ.
 
-    The proof holds the record itself, so the access is recorded. Exit codes: 0 done, 2 it cannot be proved (yet).
+    `signalpy audit verify --proof FILE --key KEY` checks it without the trail. The proof holds the record itself, so
+    the access is recorded. Exit codes: 0 done, 2 it cannot be proved (yet).
     """
     with opened(store, index) as place:
         text = prove_record(place.reader, seq).encode()

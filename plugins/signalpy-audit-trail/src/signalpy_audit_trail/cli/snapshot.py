@@ -14,9 +14,10 @@ from signalpy_audit_trail.snapshot import snapshot as copy_trail
 @click.argument("destination", type=click.Path(file_okay=False))
 @trail_options
 def snapshot(*, destination: str, store: str | None, index: str | None) -> None:
-    """Copy the trail as it is now into the new folder DESTINATION, without keys, also while it is written.
+    """Copy the trail as it is now to DESTINATION, without keys.
 
-    The access is recorded in the trail that is copied. Exit codes: 0 done, 2 it could not run.
+    DESTINATION is a new folder. The trail may be written meanwhile. The access is recorded in the trail that is
+    copied. Exit codes: 0 done, 2 it could not run.
     """
     with opened(store, index) as place:
         place.record_access("audit-trail.snapshot", {}, place.reader.size())

@@ -18,9 +18,10 @@ from signalpy_audit_trail.signing import signed_size
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @trail_options
 def summary(*, as_json: bool, store: str | None, index: str | None) -> None:
-    """Tell what the trail holds: origin, size, first and last times, and how many records of each kind and outcome.
+    """Tell what the trail holds, in numbers.
 
-    The access is recorded, unless the trail may not be written.
+    Origin, size, first and last times, and how many records of each kind and outcome. The access is recorded, unless
+    the trail may not be written.
     """
     with opened(store, index) as place:
         found = summarized(place.reader)
@@ -32,10 +33,10 @@ def summary(*, as_json: bool, store: str | None, index: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @trail_options
 def status(*, as_json: bool, store: str | None, index: str | None) -> None:
-    """Tell how the trail does, from outside: how far it is signed and indexed, and whether it may be written.
+    """Tell how the trail does, from outside.
 
-    No record is given out, so the trail is not told of it. What a running application knows of its own trail, its
-    runnable `audit-trail.status` tells.
+    How far it is signed and indexed, and whether it may be written. No record is given out, so the trail is not told of
+    it. What a running application knows of its own trail, its runnable `audit-trail.status` tells.
     """
     with opened(store, index) as place:
         found = _state(place)

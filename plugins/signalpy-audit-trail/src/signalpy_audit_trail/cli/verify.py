@@ -16,6 +16,7 @@ from signalpy_audit_trail.signing import Keys, Note, NoteError, Proof, Verifier
 from signalpy_audit_trail.stores import keys_beside
 from signalpy_audit_trail.verification import CHECKS, Anchors, Report, Result
 from signalpy_audit_trail.verification import verify as verify_trail
+from signalpy_audit_trail.verification.head import read_head
 from signalpy_audit_trail.verification.verifier import Progress
 
 _MARKS = {Result.HOLDS: "holds", Result.BROKEN: "BROKEN", Result.NOT_CHECKED: "not checked"}
@@ -70,7 +71,7 @@ def verify(
     if proof is not None:
         ctx.exit(_check_proof(Path(proof), known, as_json=as_json))
     required = _required(require)
-    note = Path(checkpoint).read_text(encoding="utf-8") if checkpoint is not None else None
+    note = _note(Path(checkpoint)) if checkpoint is not None else None
     with opened(store, index) as place, _progress(place.reader.size()) as progress:
         beside = () if known else _beside(place.url)
         anchors = Anchors(checkpoint=note, keys=known, beside=beside)
@@ -104,10 +105,25 @@ def _keys(text: str) -> list[Verifier]:
     """The keys that are meant: one, or all of a file with one on each line."""
     try:
         path = Path(text)
-        lines = path.read_text(encoding="utf-8").splitlines() if "+" not in text and path.is_file() else [text]
+        lines = path.read_text(encoding="utf-8").splitlines() if "+" not in text or path.is_file() else [text]
         return [Verifier.parse(line) for line in lines if line.strip()]
+    except FileNotFoundError as error:
+        problem = f"{text!r} is no verifier key (NAME+ID+BASE64) and no file"
+        raise click.BadParameter(problem, param_hint="--key") from error
     except (NoteError, OSError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{error}", param_hint="--key") from error
+        advice = "expected what `signalpy audit checkpoint --public-key` prints, or a file of it"
+        raise click.BadParameter(f"{error}; {advice}", param_hint="--key") from error
+
+
+def _note(path: Path) -> str:
+    """The checkpoint in a file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        read_head(text)
+    except (NoteError, OSError, UnicodeDecodeError) as error:
+        advice = "give a file of what `signalpy audit checkpoint` printed"
+        raise click.BadParameter(f"{path}: {error}; {advice}", param_hint="--checkpoint") from error
+    return text
 
 
 def _beside(url: str) -> list[Verifier]:
@@ -116,7 +132,11 @@ def _beside(url: str) -> list[Verifier]:
 
 
 def _check_proof(path: Path, keys: list[Verifier], *, as_json: bool) -> int:
-    proof = Proof.parse(path.read_text(encoding="utf-8"))
+    try:
+        proof = Proof.parse(path.read_text(encoding="utf-8"))
+    except (NoteError, UnicodeDecodeError) as error:
+        advice = "give a file that `signalpy audit prove` wrote"
+        raise click.BadParameter(f"{path}: {error}; {advice}", param_hint="--proof") from error
     verdict, detail, origin, size = Result.HOLDS, "", "", 0
     try:
         checkpoint = proof.check()
@@ -134,7 +154,8 @@ def _check_proof(path: Path, keys: list[Verifier], *, as_json: bool) -> int:
         click.echo(msgspec.json.encode(found))
     else:
         told = f": {printable(detail)}" if detail else ""
-        click.echo(f"{path}: record {proof.index} of {size} of {printable(origin)}\n{_MARKS[verdict]}{told}")
+        whose = f" of {size} of {printable(origin)}\n{printable(proof.record.decode(errors='replace'))}" if size else ""
+        click.echo(f"{path}: record {proof.index}{whose}\n{_MARKS[verdict]}{told}")
     return {Result.HOLDS: 0, Result.BROKEN: 1, Result.NOT_CHECKED: 2}[verdict]
 
 
