@@ -56,14 +56,14 @@ def check_signature(
     """Whether the head was signed by a key, and is the head of these records."""
     check = report.checks["signature"]
     check.asked = bool(keys)
-    if kept is not None:
-        fault = _against_records(kept.checkpoint, report, root_at)
-        if fault:
-            check.breaks(f"the trail's own checkpoint: {fault}")
-            return
     head = kept or given
     if head is None:
         check.skips("there is no checkpoint in the trail, and none was given")
+        return
+    fault = _against_records(head.checkpoint, report, root_at)
+    if fault:
+        whose = "the trail's own checkpoint" if kept is not None else "the checkpoint that was given"
+        check.breaks(f"{whose}: {fault}")
         return
     known = keys or beside
     if not known:

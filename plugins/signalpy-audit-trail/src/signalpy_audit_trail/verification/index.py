@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from signalpy_audit_trail.store import StoreError, StoreReader
-from signalpy_audit_trail.verification.report import Report
+from signalpy_audit_trail.verification.report import Report, Result
 
 
 def check_index(report: Report, reader: StoreReader, *, wanted: bool) -> None:
@@ -19,7 +19,9 @@ def check_index(report: Report, reader: StoreReader, *, wanted: bool) -> None:
         check.skips(f"the records cannot be read for it: {error}")
         return
     if state.difference:
-        check.breaks(f"{state.difference}; run: signalpy audit reindex", state.seq)
+        broken = any(report.checks[name].result is Result.BROKEN for name in ("bytes", "order", "tail"))
+        advice = "keep it as evidence: the log is broken" if broken else "run: signalpy audit reindex"
+        check.breaks(f"{state.difference}; {advice}", state.seq)
     elif state.size is None:
         check.skips("there is no index; a query makes it")
     else:
