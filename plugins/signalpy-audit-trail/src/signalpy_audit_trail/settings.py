@@ -40,32 +40,47 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_several)]
 
 
 class Settings(BaseModel):
-    """What the trail is told.
-
-    :param store: URL of the store, ``scheme:///absolute`` or ``scheme:relative``; ``file:audit-trail`` if not given.
-    :param events: patterns of the event types that are recorded.
-    :param mode: when a record must be durable: before anything runs, before the caller gets its result, or soon.
-    :param flush_interval: in relaxed mode, seconds within which a record is written.
-    :param capacity: records that may wait to be written.
-    :param subjects: paths into the data that name whom or what a fact concerns, by pattern on event type or target.
-    :param max_record: the most bytes that one stored record may have; what is longer is cut, and says where.
-    :param keys: folder of the keys that sign the log's head; ``<trail>.keys`` beside the trail if not given.
-    :param checkpoint_interval: seconds between two signed heads of a log that grows.
-    :param application: what ``origin.application`` says; the name of the running program if not given.
-    """
+    """What the trail is told; `signalpy describe audit-trail` shows it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    store: str | None = Field(default=None, min_length=1)
-    events: Texts = ("*",)
-    mode: Literal["strict", "standard", "relaxed"] = "standard"
-    subjects: dict[str, Texts] = Field(default_factory=dict)
-    max_record: Annotated[int, BeforeValidator(size_in_bytes), Field(ge=SMALLEST, le=LARGEST)] = 1 << 20
-    application: str | None = Field(default=None, min_length=1)
-    keys: str | None = Field(default=None, min_length=1)
-    flush_interval: Annotated[float, Field(gt=0, le=3600)] = 1.0
-    capacity: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
-    checkpoint_interval: Annotated[float, Field(gt=0, le=86_400)] = 60.0
+    store: str | None = Field(
+        default=None,
+        min_length=1,
+        description="URL, scheme:///absolute or scheme:relative; file:audit-trail if not given",
+    )
+    events: Texts = Field(default=("*",), description="patterns of the event types that are recorded")
+    mode: Literal["strict", "standard", "relaxed"] = Field(
+        default="standard",
+        description="when a record must be durable: before anything runs, before the caller gets its result, or soon",
+    )
+    subjects: dict[str, Texts] = Field(
+        default={},
+        description="by pattern on event type or target: paths into the data to whom or what a fact concerns",
+    )
+    max_record: Annotated[int, BeforeValidator(size_in_bytes)] = Field(
+        default=1 << 20,
+        ge=SMALLEST,
+        le=LARGEST,
+        description="bytes that a stored record may have; what is longer is cut, and says where",
+    )
+    application: str | None = Field(
+        default=None,
+        min_length=1,
+        description="what origin.application says; the name of the running program if not given",
+    )
+    keys: str | None = Field(
+        default=None,
+        min_length=1,
+        description="folder of the keys that sign the log's head; <trail>.keys beside the trail if not given",
+    )
+    flush_interval: float = Field(
+        default=1.0, gt=0, le=3600, description="in relaxed mode, seconds within which a record is written"
+    )
+    capacity: int = Field(default=100_000, ge=1, le=10_000_000, description="records that may wait to be written")
+    checkpoint_interval: float = Field(
+        default=60.0, gt=0, le=86_400, description="seconds between two signed heads of a log that grows"
+    )
 
     @field_validator("subjects")
     @classmethod
