@@ -141,6 +141,7 @@ def test_a_read_only_copy_is_read_without_a_byte_of_it_changing(folder: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["verfy"], "Did you mean 'verify'"),
         (["verify", "--store", "nowhere"], "there is no trail"),
         (["verify", "--store", "trail.keys"], "expected a trail"),
         (["verify", "--store", "trail", "--require", "tale"], "no check 'tale'"),

@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from signalpy.matching import did_you_mean
+
 _COMMANDS = {
     "checkpoint": "signalpy_audit_trail.cli.checkpoint:checkpoint",
     "prove": "signalpy_audit_trail.cli.prove:prove",
@@ -34,6 +36,15 @@ class LazyGroup(click.Group):
         module, _, name = _COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with the nearest name where there is no such command."""
+        name = args[0]
+        if not name.startswith("-") and name not in _COMMANDS:
+            ctx.fail(f"There is no command {name!r}.{did_you_mean(name, _COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=LazyGroup)
