@@ -34,6 +34,14 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The site of docs/, into dist/site; the generated pages are written anew first."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "docs"), *(f"./{member}" for member in MEMBERS))
+    session.run("python", "-m", "docs.generate")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "dist/site")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measures, beside peers in an environment of their own; arguments go to `benchmarks run`: `-- bus --quick`."""
     session.install(*(f"./{member}" for member in MEMBERS))

@@ -57,6 +57,7 @@ class PluginSettings(Struct, frozen=True):
     :param required: components without which nothing starts.
     :param prefer: component or contract name to the distribution or component that settles a collision.
     :param lock: whether installed distributions are compared with the lock file.
+    :param lockfile: path of the lock file.
     """
 
     allow: tuple[str, ...] = ("*",)
