@@ -14,6 +14,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace as _replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
@@ -68,6 +69,17 @@ class PluginSettings(Struct, frozen=True):
     lockfile: Annotated[str, Meta(min_length=1)] = "signalpy.lock"
 
 
+class OneStart(PluginSettings, frozen=True):
+    """The table ``[plugins]`` for one start in which the operator leaves something out; no file says this.
+
+    :param without: patterns as those of ``deny``.
+    :param safe: only what is built in or given by hand starts, and nothing is required.
+    """
+
+    without: tuple[str, ...] = ()
+    safe: bool = False
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Configuration:
     """One configuration, checked as far as the kernel knows its keys.
@@ -95,6 +107,23 @@ class Configuration:
                 return default
             value = value[part]
         return _copied(value)
+
+    def leaving_out(self, *, without: tuple[str, ...] = (), safe: bool = False) -> Configuration:
+        """The same configuration for one start; see ``OneStart``."""
+        table = {name: getattr(self.plugins, name) for name in PluginSettings.__struct_fields__}
+        if safe:
+            table["required"] = ()
+        return _replace(self, plugins=OneStart(**table, without=without, safe=safe))
+
+    def again(self) -> Configuration:
+        """What its file and the environment say now, for the same start.
+
+        :raises ConfigError: or ``PolicyError``, as ``load`` does.
+        """
+        new = load(self.source)
+        if isinstance(self.plugins, OneStart):
+            return new.leaving_out(without=self.plugins.without, safe=self.plugins.safe)
+        return new
 
     def __repr__(self) -> str:
         source = self.source or "mapping"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from signalpy.cli.booting import with_kernel
+from signalpy.cli.booting import Start, start_options, with_kernel
 from signalpy.cli.failure import NO, Refusal, told
 from signalpy.cli.options import options
 from signalpy.cli.output import print_json
@@ -23,8 +23,18 @@ if TYPE_CHECKING:
 @click.argument("target")
 @click.argument("params", metavar="[JSON]", required=False)
 @click.option("-a", "--actor", help="Who does it.")
+@start_options
 @click.pass_context
-def invoke(ctx: click.Context, target: str, params: str | None, actor: str | None) -> None:
+def invoke(
+    ctx: click.Context,
+    target: str,
+    params: str | None,
+    *,
+    actor: str | None,
+    without: tuple[str, ...],
+    safe: bool,
+    plugin: tuple[str, ...],
+) -> None:
     """Boot, call TARGET (component.runnable) once, and print its result as JSON.
 
     JSON is an object with the parameters; "-" reads it from stdin, which keeps it out of the list of processes.
@@ -39,16 +49,23 @@ def invoke(ctx: click.Context, target: str, params: str | None, actor: str | Non
         except (InvalidParams, TargetNotFound):
             raise
         except PolicyDenied as error:
-            raise Refusal(str(error), cause=error if given.debug else None) from error
+            raise Refusal(_refused(target, error), cause=error if given.debug else None) from error
         except SignalPyError:
             raise
         except Exception as error:
             raise Refusal(f"{target} failed: {told(error)}", cause=error if given.debug else None) from error
 
-    result = with_kernel(given, call)
+    result = with_kernel(given, call, Start(without, safe, plugin))
     print_json(result)
     if isinstance(result, Mapping) and result.get("error"):
         ctx.exit(NO)
+
+
+def _refused(target: str, error: PolicyDenied) -> str:
+    """What was refused, and by which rule; an interceptor's own words need not say it."""
+    said, rule = str(error), getattr(error, "rule", None)
+    said = said if target in said else f"{target}: {said}"
+    return said if rule is None or str(rule) in said else f"{said.rstrip('.')} (rule: {rule})"
 
 
 def _values(text: str | None) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from signalpy.cli.booting import with_kernel
+from signalpy.cli.booting import Start, start_options, with_kernel
 from signalpy.cli.options import options
 from signalpy.cli.output import print_columns, print_json
 from signalpy.discovery import scan
@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="A list of objects: name, distribution, version, state, reason.")
 @click.option("--boot", is_flag=True, help="Boot, and tell the states then. Runs the plugins' code.")
-def plugins(*, as_json: bool, boot: bool) -> None:
+@start_options
+def plugins(*, as_json: bool, boot: bool, without: tuple[str, ...], safe: bool, plugin: tuple[str, ...]) -> None:
     """List the components that are installed, with their states.
 
     Reads metadata only: nothing of a plugin is imported without --boot.
     """
     given = options()
-    rows = with_kernel(given, _live) if boot else [item.info for item in scan(given.configuration.plugins).candidates]
+    start = Start(without, safe, plugin).only_with_boot(boot=boot)
+    rows = (
+        with_kernel(given, _live, start)
+        if boot
+        else [item.info for item in scan(given.configuration.plugins).candidates]
+    )
     if as_json:
         print_json([row.as_dict() for row in rows])
         return

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from signalpy.cli.booting import Start, new_kernel, start_options
 from signalpy.cli.options import options
 from signalpy.logs import to_stderr
 from signalpy.states import State
 
 if TYPE_CHECKING:
-    from signalpy.configuration import Configuration
     from signalpy.kernel import Kernel
 
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -22,25 +22,24 @@ log = logging.getLogger("signalpy.cli")
 
 @click.command()
 @click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), default="INFO", show_default=True)
+@start_options
 @click.pass_context
-def run(ctx: click.Context, log_level: str) -> None:
+def run(ctx: click.Context, *, log_level: str, without: tuple[str, ...], safe: bool, plugin: tuple[str, ...]) -> None:
     """Boot, serve until SIGINT or SIGTERM, then drain and stop.
 
     A second signal ends the drain: what still runs is cancelled. Logs go to stderr, the policy lines as JSON.
     """
     import asyncio
 
-    configuration = options().configuration
     to_stderr(log_level.upper())
-    ctx.exit(asyncio.run(_serve(configuration)))
+    kernel = new_kernel(options(), Start(without, safe, plugin))
+    ctx.exit(asyncio.run(_serve(kernel)))
 
 
-async def _serve(configuration: Configuration) -> int:
+async def _serve(kernel: Kernel) -> int:
     """The exit code: 0, or as shells have it 128 + the signal that cut the drain short."""
     from signalpy.cli.signals import Signals, unless
-    from signalpy.kernel import Kernel
 
-    kernel = Kernel(configuration)
     signals = Signals()
     with signals.watched():
         if not await unless(signals.stop, kernel.boot()):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from signalpy.cli.booting import with_kernel
+from signalpy.cli.booting import Start, start_options, with_kernel
 from signalpy.cli.failure import Failure
 from signalpy.cli.options import options
 from signalpy.discovery import scan
@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name")
 @click.option("--boot", is_flag=True, help="Boot, and tell what it is then. Runs the plugins' code.")
-def why(name: str, *, boot: bool) -> None:
+@start_options
+def why(name: str, *, boot: bool, without: tuple[str, ...], safe: bool, plugin: tuple[str, ...]) -> None:
     """Tell why the component NAME may load or not.
 
     Reads metadata only: nothing of a plugin is imported without --boot.
     """
     given = options()
+    start = Start(without, safe, plugin).only_with_boot(boot=boot)
 
     async def live(kernel: Kernel) -> str:
         return kernel.why(name)
 
-    told = with_kernel(given, live) if boot else why_from_metadata(scan(given.configuration.plugins), name)
+    told = with_kernel(given, live, start) if boot else why_from_metadata(scan(given.configuration.plugins), name)
     if told.startswith("unknown"):
         raise Failure(f"{name}: {told} See: signalpy plugins")
     click.echo(f"{name}: {told}")

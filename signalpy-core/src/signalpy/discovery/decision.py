@@ -20,6 +20,7 @@ from signalpy.discovery.compatibility import CORE
 from signalpy.discovery.entry import Entry
 from signalpy.discovery.installed import Installed, Reading, read
 from signalpy.discovery.judge import Judge
+from signalpy.discovery.waiver import waived
 from signalpy.matching import did_you_mean
 from signalpy.states import State
 
@@ -99,13 +100,14 @@ def decide(reading: Reading, settings: PluginSettings) -> Discovery:
     declared = _declared(reading.installed, candidates, judge, strict=settings.lock == "enforce")
     essential = frozenset(settings.required) | declared
     candidates = [replace(item, essential=item.name in essential) for item in candidates]
+    left_out = waived(settings, {(item.distribution, item.name) for item in candidates}, _own(reading.installed))
     gone = judge.missing({item.name for item in reading.installed})
     lost = [f"{name}: is in {settings.lockfile} and not installed" for name in gone]
     return Discovery(
         candidates=tuple(sorted(candidates, key=lambda item: (item.name, item.distribution))),
         essential=essential,
         installed=reading.installed,
-        warnings=(*reading.warnings, *judge.warnings, *lost),
+        warnings=(*reading.warnings, *judge.warnings, *lost, *left_out),
         judge=judge,
     )
 
@@ -183,7 +185,7 @@ def _declared(
 
     Under ``lock = "enforce"`` a distribution that is not locked has no say.
     """
-    own = {(item.name, entry.name) for item in installed for entry in item.entries_of(ESSENTIAL)}
+    own = _own(installed)
     return frozenset(
         item.name
         for item in candidates
@@ -191,3 +193,8 @@ def _declared(
         and item.state is not State.DENIED
         and not (strict and not judge.is_locked(item.distribution))
     )
+
+
+def _own(installed: Iterable[Installed]) -> frozenset[tuple[str, str]]:
+    """Distribution and name of each component that its own distribution declares essential."""
+    return frozenset((item.name, entry.name) for item in installed for entry in item.entries_of(ESSENTIAL))

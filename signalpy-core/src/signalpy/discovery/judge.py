@@ -27,7 +27,7 @@ class Judge:
 
     def __init__(self, settings: PluginSettings) -> None:
         self.settings = settings
-        self._filter = Filter(settings.allow, settings.deny)
+        self._filter = Filter.of(settings)
         self._findings: dict[str, Finding] = {}
         self.warnings: list[str] = []
 

@@ -263,10 +263,10 @@ class Kernel:
         :raises ConfigError: or ``PolicyError`` if anything in it is wrong; the old one stays in force then.
         :raises LifecycleError: if a component does not take its new settings; it keeps the old ones.
         """
-        source = self.configuration.source if config is None else config
-        if source is None:
+        if config is None and self.configuration.source is None:
             raise LifecycleError("reload: this kernel was not made from a file. Give the new configuration.")
-        new = source if isinstance(source, Configuration) else load(source)
+        new = self.configuration.again() if config is None else config
+        new = new if isinstance(new, Configuration) else load(new)
         self._dispatcher.policies.with_file(new.policy)
         self._conductor.check_settings(new)
         await self._change("reload", lambda: self._put_in_force(new))
@@ -358,7 +358,7 @@ class Kernel:
 
     def _denial(self, name: str) -> str:
         """Why a class given by hand is not taken; empty if it is."""
-        return Filter((), self.configuration.plugins.deny).denial(name) if name != "config" else ""
+        return Filter.of(self.configuration.plugins).denial(name) if name != "config" else ""
 
     def _unavailable(self, target: str) -> ComponentUnavailable | None:
         name = target.partition(".")[0]

@@ -51,7 +51,7 @@ def open_reader(
 
 def permitted(plugins: PluginSettings) -> Callable[[EntryPoint], bool]:
     """Return which drivers the operator lets in: ``[plugins] allow`` and ``deny`` govern every group."""
-    gate = Filter(plugins.allow, plugins.deny)
+    gate = Filter.of(plugins)
 
     def lets_in(point: EntryPoint) -> bool:
         distribution = canonicalize_name(point.dist.name) if point.dist is not None else ""
