@@ -20,6 +20,7 @@ DECORATORS = {
     "requires",
     "runnable",
     "subscribe",
+    "upcast",
 }
 ERRORS = {
     "ActorMissing": PermissionError,

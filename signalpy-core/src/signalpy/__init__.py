@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from signalpy.operation import Publication as Publication
     from signalpy.operation import acting_as as acting_as
     from signalpy.runtime import Runtime as Runtime
+    from signalpy.schemas import upcast as upcast
     from signalpy.states import PluginInfo as PluginInfo
     from signalpy.states import State as State
 
@@ -79,6 +80,7 @@ _FACE = {
     "signalpy.kernel": ("Kernel",),
     "signalpy.operation": ("Call", "Operation", "Publication", "acting_as"),
     "signalpy.runtime": ("Runtime",),
+    "signalpy.schemas": ("upcast",),
     "signalpy.states": ("PluginInfo", "State"),
 }
 _HOME = {name: module for module, names in _FACE.items() for name in names}

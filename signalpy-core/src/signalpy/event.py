@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from signalpy import refusal
+from signalpy import refusal, schemas
 from signalpy.errors import DefinitionError, InvalidParams
 
 
@@ -47,11 +47,13 @@ class Event(BaseModel):
                     f"{cls.__qualname__}: bad version {version!r}. Versions are 1, 2, 3, …", component=None, method=None
                 )
             cls.event_version = version
+        if cls.event_type:
+            schemas.KNOWN.know(cls.event_type, cls.event_version, cls)
 
     @classmethod
     def schema_id(cls) -> str:
         """``"<type>/v<version>"``, the stamp of a publication."""
-        return f"{cls.event_type}/v{cls.event_version}"
+        return schemas.stamp(cls.event_type, cls.event_version)
 
     def payload(self) -> dict[str, Any]:
         """The event's data as subscribers that take mappings see it: Python values by field name."""

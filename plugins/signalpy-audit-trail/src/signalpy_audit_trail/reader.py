@@ -13,6 +13,7 @@ from signalpy_audit_trail.signing import Verifier
 from signalpy_audit_trail.store import StoreReader
 from signalpy_audit_trail.stores import as_url, open_reader
 from signalpy_audit_trail.verification import Anchors, Report, verify
+from signalpy_audit_trail.versions import in_todays_form
 
 
 class Trail:
@@ -43,7 +44,8 @@ class Trail:
     def query(self, **filters: Any) -> dict[str, Any]:
         """Return ``{"entries": [record, …], "next": cursor or None}``, or counts with ``count_by``.
 
-        The filters are those of the runnable ``audit-trail.query``; see `signalpy_audit_trail.query`.
+        The filters are those of the runnable ``audit-trail.query``; see `signalpy_audit_trail.query`. Payloads of older
+        versions come in the latest form for which upcasters are imported; see `signalpy.upcast`.
 
         :raises QueryError: a filter has a value that means nothing.
         :raises StoreError: the trail cannot be read.
@@ -51,9 +53,9 @@ class Trail:
         return search.ask(self._reader, filters)
 
     def records(self, start: int = 0, stop: int | None = None) -> Iterator[dict[str, Any]]:
-        """Yield records by position, in order and in bounded memory."""
+        """Yield records by position, in order and in bounded memory; payloads as `query` gives them."""
         for _seq, leaf in self._reader.leaves(start, stop):
-            yield search.decoded(leaf, self._reader.url)
+            yield in_todays_form(search.decoded(leaf, self._reader.url))
 
     def summary(self) -> dict[str, Any]:
         """Return what the trail is and holds; see `summarized`."""

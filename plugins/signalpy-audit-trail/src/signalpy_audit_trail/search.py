@@ -17,6 +17,7 @@ from signalpy_audit_trail.query import (
     parse_query,
 )
 from signalpy_audit_trail.store import StoreDamaged, StoreReader
+from signalpy_audit_trail.versions import in_todays_form
 
 
 def ask(reader: StoreReader, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def answer(reader: StoreReader, query: Query) -> dict[str, Any]:
     if query.count_by is not None:
         return count(reader, query)
     leaves, following = page(reader, query)
-    return {"entries": [decoded(leaf, reader.url) for leaf in leaves], "next": following}
+    return {"entries": [in_todays_form(decoded(leaf, reader.url)) for leaf in leaves], "next": following}
 
 
 def page(reader: StoreReader, query: Query) -> tuple[list[bytes], str | None]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from signalpy.discovery import Candidate, LoadError, scan
+from signalpy.discovery import Candidate, LoadError, extensions, scan
 from signalpy.states import State
 
 if TYPE_CHECKING:
     from signalpy.cli.options import Options
     from signalpy.definition import ComponentSpec
+    from signalpy.schemas import Schemas
+
+EVENTS: Final = "signalpy.events"
+"""The entry-point group of typed events: the name is the event type. Loading one imports its upcasters too."""
 
 
 def declared(given: Options) -> list[tuple[Candidate, ComponentSpec]]:
@@ -29,3 +33,16 @@ def declared(given: Options) -> list[tuple[Candidate, ComponentSpec]]:
             click.echo(f"signalpy: {candidate.name} is left out: {error}", err=True)
     order = plan([spec for _, spec in found.values()])
     return [found[name] for name in [*order.order, *order.cycles]]
+
+
+def known_events(given: Options) -> Schemas:
+    """The typed events and upcasters that components and the group ``signalpy.events`` bring along."""
+    from signalpy.schemas import KNOWN
+
+    declared(given)
+    for entry in extensions(EVENTS, given.configuration.plugins).values():
+        try:
+            entry.load()
+        except LoadError as error:
+            click.echo(f"signalpy: the event {entry.name} of {entry.distribution} is left out: {error}", err=True)
+    return KNOWN

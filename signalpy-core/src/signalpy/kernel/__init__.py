@@ -24,6 +24,7 @@ from signalpy.hookspecs import hookimpl
 from signalpy.kernel.kernel import Kernel
 from signalpy.operation import Call, Operation, Publication, acting_as
 from signalpy.runtime import Runtime
+from signalpy.schemas import upcast
 from signalpy.states import PluginInfo, State
 
 __all__ = [
@@ -61,4 +62,5 @@ __all__ = [
     "requires",
     "runnable",
     "subscribe",
+    "upcast",
 ]

@@ -1,0 +1,54 @@
+"""``signalpy schema``: the typed events that are known here, and their JSON Schemas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from signalpy.cli.catalog import known_events
+from signalpy.cli.failure import Failure
+from signalpy.cli.options import options
+from signalpy.cli.output import print_columns, print_json
+from signalpy.matching import did_you_mean
+
+if TYPE_CHECKING:
+    from signalpy.schemas import Schemas
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+@click.command()
+@click.argument("event_type", metavar="[TYPE]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One object: the JSON Schema by the event's stamp, type/vN.")
+def schema(event_type: str | None, *, as_json: bool) -> None:
+    """List the typed events, of TYPE or all: their versions, fields, and the older versions that are still read.
+
+    Imports the components' classes, and what distributions name under signalpy.events; nothing is started.
+    """
+    schemas = known_events(options())
+    if event_type is not None and event_type not in schemas.types():
+        hint = did_you_mean(event_type, schemas.types())
+        raise Failure(f"no typed event {event_type!r} is known.{hint} See: signalpy schema")
+    models = [each for each in schemas.models() if event_type in (None, each[0])]
+    if as_json:
+        print_json(dict(_json_schema(*each) for each in models))
+    elif not models:
+        click.echo("signalpy: no typed event is known: no component has one, and no distribution names one", err=True)
+    else:
+        print_columns(("EVENT", "READS", "FIELDS"), [_row(schemas, *each) for each in models])
+
+
+def _json_schema(event_type: str, version: int, model: Any) -> tuple[str, dict[str, Any]]:
+    from signalpy.schemas import stamp
+
+    told = stamp(event_type, version)
+    return told, {"$schema": DIALECT, "$id": f"urn:signalpy:event:{told}", **model.model_json_schema()}
+
+
+def _row(schemas: Schemas, event_type: str, version: int, model: Any) -> tuple[str, str, str]:
+    from signalpy.schemas import stamp
+
+    older = [f"v{each}" for each in schemas.upcasts(event_type) if each < version]
+    fields = ", ".join(name if info.is_required() else f"{name}?" for name, info in model.model_fields.items())
+    return stamp(event_type, version), ", ".join(older) or "-", fields or "-"
