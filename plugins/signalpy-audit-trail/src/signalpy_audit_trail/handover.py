@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from signalpy.errors import AuditUnavailable
 from signalpy_audit_trail.draft import Draft, Receipt
+from signalpy_audit_trail.pending import Pending
 
 
 class Log(Protocol):
@@ -80,6 +81,13 @@ def leave(handed: asyncio.Future[Receipt]) -> None:
 async def durable(handed: asyncio.Future[Any]) -> Waited:
     """Waits until there is an answer. A cancellation is kept until then: neither lost nor passed on to the log."""
     interruption = None
+    if type(handed) is Pending:  # it answers for itself: one turn of the loop and no other future for each record
+        try:
+            await handed
+        except asyncio.CancelledError as cancelled:
+            interruption = cancelled
+        except Exception:  # noqa: BLE001, S110 (it is read below, beside the interruption)
+            pass
     while not handed.done():
         answered = handed.get_loop().create_future()
         handed.add_done_callback(partial(_answer, answered))

@@ -16,7 +16,9 @@ from signalpy.errors import AuditUnavailable
 from signalpy_audit_trail.checkpoints import Housekeeping
 from signalpy_audit_trail.commit import commit
 from signalpy_audit_trail.draft import Draft, GapFactory, Receipt
+from signalpy_audit_trail.loopside import Answer, LoopSide, Room
 from signalpy_audit_trail.outage import Outage, way_out
+from signalpy_audit_trail.pending import Pending
 from signalpy_audit_trail.store import Store, StoreClosed, StoreForked
 
 _log = logging.getLogger("signalpy.audit_trail.writer")
@@ -26,14 +28,6 @@ CAPACITY_BYTES = 256 << 20
 RETRY = 1.0
 _BATCH_RECORDS = 4096
 _BATCH_BYTES = 8 << 20
-
-
-class Pending(asyncio.Future[Receipt]):
-    """What waits for a receipt. It cannot be cancelled: whoever awaits it is cancelled once the record is durable."""
-
-    def cancel(self, msg: Any = None) -> bool:
-        """Refuse: a record that was handed over belongs to the log."""
-        return False
 
 
 class _Entry(NamedTuple):
@@ -90,7 +84,8 @@ class LogWriter:
         self._wake = threading.Event()
         self._asleep = False
         self._closing = threading.Event()
-        self._rooms: deque[asyncio.Future[None]] = deque()
+        self._rooms: deque[Room] = deque()
+        self._loops: dict[asyncio.AbstractEventLoop, LoopSide] = {}
         self._outage: Outage | None = None
         self._stuck: _Stall | None = None
         """Since when the queue has been full without any record being written."""
@@ -116,8 +111,7 @@ class LogWriter:
         """
         cancelled: asyncio.CancelledError | None = None
         while cancelled is None and self._full() and self._outage is None and not self._closing.is_set():
-            room = asyncio.get_running_loop().create_future()
-            self._rooms.append(room)
+            room = self._room()
             if not self._full():  # the batch that would have made room was told before this was asked for
                 break
             try:
@@ -146,12 +140,19 @@ class LogWriter:
             if left <= 0:
                 self._drop(self._stuck)
                 return False
-            room = asyncio.get_running_loop().create_future()
-            self._rooms.append(room)
+            room = self._room()
             if self._full():
                 await asyncio.wait([room], timeout=left)
         self._put(_Entry(draft, None))
+        self._rouse()
         return True
+
+    def _room(self) -> Room:
+        """What tells that there may be room again."""
+        side = self._side(asyncio.get_running_loop())
+        room = side.loop.create_future()
+        self._rooms.append(room)
+        return room
 
     def _drop(self, stuck: _Stall) -> None:
         if self._outage is not None:
@@ -177,17 +178,26 @@ class LogWriter:
             if lost:
                 outage.lost += 1
             raise self._refusal(outage, lost=lost)
-        pending = Pending()
+        pending = self._side(asyncio.get_running_loop()).expect()
         self._put(_Entry(draft, pending, keep))
         return pending
+
+    def _side(self, loop: asyncio.AbstractEventLoop) -> LoopSide:
+        side = self._loops.get(loop)
+        if side is None:
+            self._loops = {known: other for known, other in self._loops.items() if not known.is_closed()}
+            side = self._loops[loop] = LoopSide(loop, self._rouse, self._thread)
+        return side
 
     def _put(self, entry: _Entry) -> None:
         self._bytes_in += len(entry.draft.body)
         self._queue.append(entry)
-        if self._asleep:
-            self._wake.set()
         if self._linger and self._full():
             self._hurry.set()
+
+    def _rouse(self) -> None:
+        if self._asleep:
+            self._wake.set()
 
     def status(self) -> dict[str, Any]:
         """Return ``healthy``, ``size``, ``queued`` and more; in an outage also ``since``, ``cause`` and ``way_out``."""
@@ -315,19 +325,16 @@ class LogWriter:
 
     def _tell(self, answers: Sequence[tuple[Pending | None, Receipt | AuditUnavailable]]) -> None:
         """Answer all of a batch with one call into each loop, and let in those that wait for room."""
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Pending, Receipt | AuditUnavailable]]] = {}
+        by_loop: dict[asyncio.AbstractEventLoop, tuple[list[Answer], list[Room]]] = {}
         for pending, result in answers:
             if pending is not None:
-                by_loop.setdefault(pending.get_loop(), []).append((pending, result))
-        rooms: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+                by_loop.setdefault(pending.get_loop(), ([], []))[0].append((pending, result))
         while self._rooms:
             room = self._rooms.popleft()
-            rooms.setdefault(room.get_loop(), []).append(room)
-        for loop in {*by_loop, *rooms}:
-            try:
-                loop.call_soon_threadsafe(_resolve, by_loop.get(loop, ()), rooms.get(loop, ()))
-            except RuntimeError:  # the loop is closed: nobody waits any more, and the records are what they are
-                _log.debug("a loop was closed before its records were acknowledged")
+            by_loop.setdefault(room.get_loop(), ([], []))[1].append(room)
+        for loop, told in by_loop.items():
+            if (side := self._loops.get(loop)) is not None:  # else it was closed, and nobody waits any more
+                side.answer(*told)
 
     def _give_up(self) -> None:
         """After the last attempt: tell what is lost, so that it is at least in the application's own log."""
@@ -340,16 +347,3 @@ class LogWriter:
             _log.critical(
                 "%s: closed with %d records that could not be written; they are lost", self._store.url, len(left)
             )
-
-
-def _resolve(
-    answers: Sequence[tuple[Pending, Receipt | AuditUnavailable]], rooms: Sequence[asyncio.Future[None]]
-) -> None:
-    for pending, result in answers:
-        if isinstance(result, Receipt):
-            pending.set_result(result)
-        else:
-            pending.set_exception(result)
-    for room in rooms:
-        if not room.done():
-            room.set_result(None)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from signalpy_audit_trail.commit import commit
-from signalpy_audit_trail.stores.file import FileStore
+from signalpy_audit_trail.stores.file import FileStore, indexing
 
 
 def indexed(root: Path) -> int:
@@ -36,6 +38,32 @@ def test_the_index_follows_in_the_background(store: FileStore, make: Any, root: 
     eventually(lambda: indexed(root) == 50)
     commit(store, [make()])
     eventually(lambda: indexed(root) == 51)
+
+
+def test_a_busy_log_is_indexed_when_it_rests(
+    store: FileStore, make: Any, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While many records come, the index leaves the time to them; it has all of them soon after the last."""
+    monkeypatch.setattr(indexing, "_MANY", 1)
+    until = time.monotonic() + 4 * indexing._REST
+    while time.monotonic() < until:
+        commit(store, [make() for _ in range(5)])
+    assert indexed(root) == 0
+    eventually(lambda: indexed(root) == store.size)
+
+
+def test_an_index_that_is_too_far_behind_catches_up_with_a_busy_log(
+    store: FileStore, make: Any, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that never rests is indexed all the same: no query has more to do than a bounded number of records."""
+    monkeypatch.setattr(indexing, "_MANY", 0)
+    monkeypatch.setattr(indexing, "_BEHIND", 500)
+
+    def go_on() -> bool:
+        commit(store, [make() for _ in range(50)])
+        return indexed(root) > 1000
+
+    eventually(go_on)
 
 
 def test_an_index_that_cannot_be_kept_holds_no_append_up(root: Path, make: Any) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,6 +13,7 @@ from signalpy_audit_trail.index import Index
 from signalpy_audit_trail.private import make_folder, replace_file
 from signalpy_audit_trail.signing import signed_size
 from signalpy_audit_trail.store import LogRolledBack, StoreClosed, StoreError, StoreForked, StoreMissing, WriteFailed
+from signalpy_audit_trail.stores.file.indexing import Indexer
 from signalpy_audit_trail.stores.file.layout import Layout, Metadata, create_metadata, read_metadata
 from signalpy_audit_trail.stores.file.log import SegmentLog
 from signalpy_audit_trail.stores.file.reading import FileLog, FileReader, read_checkpoint
@@ -26,9 +25,6 @@ from signalpy_audit_trail.stores.turns import TurnLock
 _log = logging.getLogger("signalpy.audit_trail.file")
 SEGMENT_BYTES = 64 << 20
 SEGMENT_AGE = 24 * 3600.0
-_IDLE = 0.25
-"""Seconds that the index waits after an append, so that it does its work in large steps."""
-_AFTER_FAILURE = 30.0
 
 
 class FileStore:
@@ -57,7 +53,7 @@ class FileStore:
         self._process = os.getpid()
         self._closed = False
         self._markers: Markers | None = None
-        self._worker: _Indexer | None = None
+        self._worker: Indexer | None = None
         self._tree = TreeWriter(self._layout.tree)
         self._reading = FileLog(self._layout, "")
         known = _metadata(self._layout)
@@ -77,7 +73,7 @@ class FileStore:
             raise
         self._index = Index(self._reading, self._layout.index)
         if not guest:
-            self._worker = _Indexer(Index(FileLog(self._layout, self.origin), self._layout.index))
+            self._worker = Indexer(self._layout, self.origin)
         _open_stores.add(self)
 
     def __repr__(self) -> str:
@@ -226,47 +222,6 @@ class FileTurn:
         """Append leaves; they are durable when this returns."""
         self._segments.append(leaves)
         self._store.appended(leaves)
-
-
-class _Indexer:
-    """Brings the index up to the log in the background, so that a query finds little left to do."""
-
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self._head = 0
-        self._pending = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def nudge(self, head: int) -> None:
-        """Tell that there are leaves below ``head``."""
-        self._head = head
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="audit-trail-index", daemon=True)
-            self._thread.start()
-        if not self._pending.is_set():
-            self._pending.set()
-
-    def close(self) -> None:
-        """Stop after the step in hand."""
-        self._stopping.set()
-        self._pending.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._index.close()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._pending.wait()
-            if self._stopping.wait(_IDLE):
-                return
-            self._pending.clear()
-            try:
-                while not self._stopping.is_set() and self._index.advance(self._head):
-                    pass
-            except (StoreError, OSError, sqlite3.Error) as error:
-                _log.warning("the index is not brought up to the log: %s; a query will do it", error)
-                self._stopping.wait(_AFTER_FAILURE)
 
 
 def _metadata(layout: Layout) -> Metadata | None:
