@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from signalpy import Kernel, component, runnable
-from signalpy_audit_trail import AuditTrail, open_trail, relaxed
+from signalpy_audit_trail import AuditTrail, keeper, open_trail, relaxed
 
 Records = Callable[..., list[dict[str, Any]]]
 
@@ -146,6 +146,53 @@ async def test_a_broken_log_refuses_nothing_and_its_gap_counts(root: Path, store
             await asyncio.sleep(0.05)
     (gap,) = stored(kind="gap")
     assert 40 == len(stored(action="shop.order")) + gap["data"]["lost"]
+
+
+async def ordered(kernel: Kernel) -> list[int]:
+    """Which orders a query knows, oldest first."""
+    page = await kernel.bus.invoke("audit-trail.query", {"type": "shop.order", "order": "asc"})
+    return [entry["data"]["params"]["n"] for entry in page["entries"]]
+
+
+async def test_a_query_knows_what_was_done_before_it(root: Path) -> None:
+    """It waits for what is queued, and has it written at once."""
+    async with running(root, flush_interval=0.5) as kernel:
+        for n in range(3):
+            await kernel.bus.invoke("shop.order", {"n": n})
+            assert [*range(n + 1)] == await ordered(kernel)
+
+
+async def test_a_query_is_answered_while_the_log_cannot_be_written(root: Path) -> None:
+    """A log that fails holds no query up: what is there is served, and the rest once it is written."""
+    async with running(root, flush_interval=0.01) as kernel:
+        await kernel.bus.invoke("shop.order", {"n": 0})
+        assert [0] == await ordered(kernel)
+        store = kernel.get("audit-trail")._keeper._store
+        real, store.turn = store.turn, _fails
+        await kernel.bus.invoke("shop.order", {"n": 1})
+        assert [0] == await ordered(kernel)
+        assert [0] == await ordered(kernel)
+        store.turn = real
+        while not (await kernel.bus.invoke("audit-trail.status"))["healthy"]:  # noqa: ASYNC110 (it tries every second)
+            await asyncio.sleep(0.05)
+        assert [0, 1] == await ordered(kernel)
+
+
+async def test_a_query_is_answered_while_the_disk_hangs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that answers nothing holds a query up for as long as the patience is, and no longer."""
+    monkeypatch.setattr(keeper, "PATIENCE", 0.1)
+    async with running(root, flush_interval=0.01) as kernel:
+        await kernel.bus.invoke("shop.order", {"n": 0})
+        assert [0] == await ordered(kernel)
+        disk = Disk(kernel)
+        disk.hang()
+        await kernel.bus.invoke("shop.order", {"n": 1})
+        asking = asyncio.create_task(ordered(kernel))
+        # The answer is there, but its own record has to wait as the others do: nobody can tell that it was not.
+        await asyncio.sleep(0.5)
+        disk.go_on()
+        assert [0] == await asking
+        assert [0, 1] == await ordered(kernel)
 
 
 def _fails() -> Any:

@@ -177,7 +177,7 @@ class AuditTrail:
 
         :raises QueryError: a filter has a value that means nothing.
         """
-        return await asyncio.to_thread(self._open().ask, params.model_dump(exclude_none=True))
+        return await self._open().ask(params.model_dump(exclude_none=True))
 
     @runnable("status", description="Tell how the trail does, and in an outage why and what to do")
     async def status(self) -> dict[str, Any]:

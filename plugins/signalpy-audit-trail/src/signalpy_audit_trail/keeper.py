@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from signalpy_audit_trail import search
 from signalpy_audit_trail.checkpoints import Checkpointer
@@ -24,6 +24,8 @@ from signalpy_audit_trail.stores import keys_beside, open_store
 from signalpy_audit_trail.writer import LogWriter
 
 log = logging.getLogger("signalpy.audit_trail")
+PATIENCE: Final = 5.0
+"""Seconds without any progress of the log after which a query is answered from what is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +83,16 @@ class Keeper:
         failure = self._checkpoints.failure if self._checkpoints is not None else None
         return {**self._writer.status(), **({"unsigned": failure} if failure is not None else {})}
 
-    def ask(self, filters: Mapping[str, Any]) -> dict[str, Any]:
-        """Answers a query; it reads files, so call it in a thread.
+    async def ask(self, filters: Mapping[str, Any]) -> dict[str, Any]:
+        """Answers a query, which knows what was handed over before it, as far as the log can be written.
 
         :raises QueryError: a filter has a value that means nothing.
         :raises StoreError: the trail cannot be read.
         """
+        await self._writer.settle(patience=PATIENCE)
+        return await asyncio.to_thread(self._ask, filters)
+
+    def _ask(self, filters: Mapping[str, Any]) -> dict[str, Any]:
         with self._reading:
             if self._reader is None:
                 self._reader = self._store.reader()

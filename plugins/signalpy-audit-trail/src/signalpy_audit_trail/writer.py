@@ -76,6 +76,8 @@ class LogWriter:
         self._capacity_bytes = capacity_bytes
         self._bytes_in = 0  # counted by those that submit
         self._bytes_out = 0  # counted by the thread
+        self._handed = 0  # records, counted by those that submit
+        self._settled = 0  # records that are written, or forgotten; counted by the thread
         self._retry = retry
         self._housekeeping = housekeeping
         self._due: float | None = None
@@ -154,6 +156,21 @@ class LogWriter:
         self._rooms.append(room)
         return room
 
+    async def settle(self, *, patience: float) -> None:
+        """Return when the records that were handed over so far are written.
+
+        While the log cannot be written this returns at once, and if nothing was written for ``patience`` seconds.
+        """
+        sought = self._handed
+        while self._settled < sought and self._outage is None and not self._closing.is_set():
+            told = self._room()
+            self._hurry.set()
+            self._rouse()
+            if self._settled < sought and self._outage is None:  # else the batch was told before this was asked for
+                done, _ = await asyncio.wait([told], timeout=patience)
+                if not done:
+                    return
+
     def _drop(self, stuck: _Stall) -> None:
         if self._outage is not None:
             self._outage.lost += 1
@@ -191,6 +208,7 @@ class LogWriter:
 
     def _put(self, entry: _Entry) -> None:
         self._bytes_in += len(entry.draft.body)
+        self._handed += 1
         self._queue.append(entry)
         if self._linger and self._full():
             self._hurry.set()
@@ -304,6 +322,7 @@ class LogWriter:
         if self._outage is not None:
             _log.warning("%s: the log is written again", self._store.url)
             self._outage = None
+        self._settled += len(batch)
         self._tell([(entry.pending, receipt) for entry, receipt in zip(batch, receipts, strict=False)])
 
     def _fail(self, batch: Sequence[_Entry], error: Exception, stall: _Stall | None) -> None:
@@ -318,6 +337,7 @@ class LogWriter:
         waiting = [entry.pending for entry in batch if entry.pending is not None]
         kept = [entry for entry in batch if entry.keep]
         outage.late += sum(entry.pending is not None for entry in kept)
+        self._settled += len(batch) - len(kept)
         self._bytes_out -= sum(len(entry.draft.body) for entry in kept)
         self._queue.extendleft(_Entry(entry.draft, None) for entry in reversed(kept))
         told = [(pending, outage.told(error)) for pending in waiting]

@@ -3,6 +3,8 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -210,6 +212,59 @@ def test_a_chosen_file_that_is_no_index_is_left_alone(filled: Path, tmp_path: Pa
         ask(reader, {})
     reader.close()
     assert content == (tmp_path / "precious").read_bytes()
+
+
+def test_a_chosen_index_is_shared_by_the_readers_of_a_process(filled: Path, tmp_path: Path) -> None:
+    """Who opens an index that others have open, and have just made, leaves them their locks on it."""
+    path = tmp_path / "elsewhere.sqlite3"
+    first, second = FileReader(filled, index=path), FileReader(filled, index=path)
+    assert right(first)
+    assert right(second)
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('PRAGMA journal_mode = DELETE')"
+    result = subprocess.run([sys.executable, "-c", other, path], capture_output=True, text=True)
+    assert "database is locked" in result.stderr
+    first.close()
+    assert right(second)
+    second.close()
+
+
+def foreign_in_use(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE accounts (name)")
+    return connection
+
+
+def test_a_chosen_database_of_the_application_keeps_its_locks(filled: Path, tmp_path: Path) -> None:
+    """A database that this very process uses is refused, and neither it nor what is beside it changes."""
+    path = tmp_path / "precious.db"
+    own = foreign_in_use(path)
+    own.execute("BEGIN IMMEDIATE")
+    before = {file.name: file.read_bytes() for file in tmp_path.glob("precious.db-wal")}
+    for _ in range(2):
+        reader = FileReader(filled, index=path)
+        with pytest.raises(StoreForeign, match="expected an index or no file, found another file"):
+            ask(reader, {})
+        reader.close()
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('PRAGMA journal_mode = DELETE')"
+    result = subprocess.run([sys.executable, "-c", other, path], capture_output=True, text=True)
+    assert "database is locked" in result.stderr
+    assert before == {file.name: file.read_bytes() for file in tmp_path.glob("precious.db-wal")}
+    own.execute("ROLLBACK")
+    own.close()
+
+
+@pytest.mark.parametrize("harm", [no_index, emptied, damaged, cut, changed("DROP TABLE concern")])
+def test_a_chosen_index_that_does_not_fit_is_made_anew(
+    filled: Path, tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    """What is an index, in whatever state, may be thrown away where a person has put it, too."""
+    path = tmp_path / "index.sqlite3"
+    for _ in range(2):
+        reader = FileReader(filled, index=path)
+        assert right(reader)
+        reader.close()
+        harm(path)
 
 
 def test_a_chosen_index_of_another_trail_is_made_anew(filled: Path, tmp_path: Path, make: Any) -> None:
