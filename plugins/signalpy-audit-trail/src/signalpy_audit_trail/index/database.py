@@ -10,9 +10,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from signalpy_audit_trail.index.guard import Guard
 from signalpy_audit_trail.index.schema import APPLICATION_ID, FIRST_TERM, TABLES, VERSION, WORDS
@@ -25,7 +26,6 @@ _WAIT: Final = 30.0
 _PAUSE: Final = 300.0
 _PASSING: Final = ("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_IOERR")
 _NAMES: Final = frozenset(re.findall(r"CREATE \w+ (\w+)", TABLES))
-_HEADER: Final = b"SQLite format 3\0"
 
 
 class StaleIndexError(Exception):
@@ -192,10 +192,31 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _may_replace(path: Path) -> bool:
-    """Tell whether a file is an index, whatever state it is in, or empty, or not there."""
+    """Tell whether a file is an index, whatever state it is in, or an empty database, or not there."""
     try:
-        with path.open("rb") as file:
-            header = file.read(72)
+        if not path.stat().st_size:
+            return True
     except FileNotFoundError:
         return True
-    return not header or (header.startswith(_HEADER) and header[68:72] == APPLICATION_ID.to_bytes(4, "big"))
+    log_ahead = path.with_name(path.name + "-wal")
+    whole = "mode=ro&readonly_shm=1" if log_ahead.exists() and log_ahead.stat().st_size else "immutable=1"
+    try:
+        application, changes = _identified(path, whole)
+    except sqlite3.Error:
+        return False
+    return application == APPLICATION_ID or (application, changes) == (0, 0)
+
+
+def _identified(path: Path, how: str) -> tuple[int, int]:
+    """Return what a database is, and how often its tables changed; without a trace.
+
+    It is asked through SQLite: to close a descriptor of the file would drop all POSIX locks of this process on it.
+
+    :raises sqlite3.Error: it is none, or is damaged from its first bytes on.
+    """
+    uri = f"file:{quote(os.fspath(path.absolute()))}?{how}"
+    with closing(sqlite3.connect(uri, uri=True, timeout=_WAIT, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = 1")  # else a file that was cut is not even looked at
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (changes,) = connection.execute("PRAGMA schema_version").fetchone()
+    return application, changes
