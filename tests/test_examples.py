@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -82,19 +83,15 @@ class TestAuditTrail:
         assert 7 == len([json.loads(line.partition("|")[2]) for line in lines])
 
     def test_with_a_plugin_missing_it_says_which_package_to_install(self, tmp_path: Path) -> None:
-        """One line, exit code 2; the missing distribution is hidden from the interpreter, as if not installed."""
-        program = (
-            "import sys, importlib_metadata\n"
-            "real = importlib_metadata.distributions\n"
-            "hidden = lambda **kw: (d for d in real(**kw) if d.name != 'signalpy-notifications')\n"
-            "importlib_metadata.distributions = hidden\n"
-            "import signalpy.discovery.installed as installed\n"
-            "for name, value in list(vars(installed).items()):\n"
-            "    if value is real: setattr(installed, name, hidden)\n"
-            "from signalpy.examples.audit_trail import main\n"
-            "sys.exit(main([]))\n"
-        )
-        done = run("-c", program, cwd=tmp_path, code=2)
+        """One line, exit code 2; in an environment that has everything else."""
+        folder = tmp_path / "site"
+        folder.mkdir()
+        for site in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+            for item in Path(site).iterdir():
+                if "signalpy_notifications" not in item.name:
+                    (folder / item.name).symlink_to(item)
+        path = [str(folder), *(entry for entry in sys.path if entry.endswith("src"))]
+        done = run("-S", "-m", "signalpy.examples.audit_trail", cwd=tmp_path, code=2, PYTHONPATH=os.pathsep.join(path))
         assert ["audit_trail: this example needs signalpy-notifications: pip install signalpy-notifications"] == (
             done.stderr.splitlines()
         )

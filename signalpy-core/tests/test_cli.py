@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import pytest
+
+from signalpy.cli.summaries import SUMMARIES
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -132,7 +135,7 @@ class TestHelp:
         assert not shop.imported
 
     def test_it_imports_no_plugin_and_nothing_heavy(self, shop: Site) -> None:
-        """Help reads metadata only, and stays clear of pydantic and asyncio."""
+        """Help reads metadata only, and stays clear of all that takes long to import."""
         code = (
             "import sys\nfrom signalpy.cli import root\n"
             "root(['--help'], standalone_mode=False)\n"
@@ -141,8 +144,35 @@ class TestHelp:
         environ = {"PYTHONPATH": str(shop.root), "PATH": ""}
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
         modules = set(result.stderr.split())
-        assert "signalpy.cli.run" in modules
-        assert not {"pydantic", "asyncio", "signalpy_shop", "signalpy_shop_cli", "signalpy.kernel"} & modules
+        heavy = {"asyncio", "email", "importlib_metadata", "logging", "msgspec", "packaging", "pydantic", "tomllib"}
+        assert not {*heavy, "signalpy_shop", "signalpy_shop_cli", "signalpy.kernel", "signalpy.cli.run"} & modules
+
+    def test_what_it_says_of_a_command_is_what_the_command_says(self, shop: Site) -> None:
+        """Each line is the beginning of that command's own help, and no command of the core is without."""
+        points = entry_points(group="signalpy.commands")
+        commands = {point.name: point.load() for point in points if point.module.startswith("signalpy.")}
+        assert {name: command.get_short_help_str(limit=200) for name, command in commands.items()} == SUMMARIES
+
+    @pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["why", "shop"], ["tools", "use"]])
+    def test_the_metadata_is_read_once(self, shop: Site, arguments: list[str]) -> None:
+        """Whatever a command wants to know of installed distributions, it opens a file of theirs once."""
+        code = (
+            "import sys\nopened = []\n"
+            "def note(event, args):\n"
+            "    if event == 'open' and str(args[0]).endswith(('METADATA', 'entry_points.txt')):\n"
+            "        opened.append(str(args[0]))\n"
+            "sys.addaudithook(note)\n"
+            "from signalpy.cli import root\n"
+            f"root({arguments!r}, standalone_mode=False)\n"
+            "print(*opened, sep='\\n', file=sys.stderr)"
+        )
+        environ = {"PYTHONPATH": str(shop.root), "PATH": ""}
+        result = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environ, cwd=shop.root.parent
+        )
+        opened = [line for line in result.stderr.splitlines() if line.startswith("/")]
+        assert f"{shop.root}/signalpy_shop-2.1.dist-info/METADATA" in opened
+        assert sorted(set(opened)) == sorted(opened)
 
     def test_no_arguments_show_it(self, shop: Site) -> None:
         """Nothing to do is wrong usage, and the help is shown."""

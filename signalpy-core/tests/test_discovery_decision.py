@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from signalpy import __version__
 from signalpy.configuration import PluginSettings
 from signalpy.discovery import Candidate, Discovery, extensions, scan
-from signalpy.discovery.compatibility import incompatibility
+from signalpy.discovery.compatibility import incompatibility, plainly_contains
 from signalpy.discovery.filter import Filter
 from signalpy.states import State
 
 if TYPE_CHECKING:
     from conftest import Site
+
+
+RELEASES = st.lists(st.integers(0, 3), min_size=1, max_size=4).map(lambda numbers: ".".join(map(str, numbers)))
 
 
 def decided(site: Site, name: str, **settings: Any) -> Candidate:
@@ -118,6 +122,19 @@ class TestCompatibility:
         assert (State.DISCOVERED if fits else State.INCOMPATIBLE) is candidate.state
         assert fits or f"found {__version__}" in candidate.reason
         assert not site.imported
+
+    @given(
+        st.lists(st.tuples(st.sampled_from([">=", "<=", "==", "!=", "<", ">", "~="]), RELEASES), max_size=3),
+        st.one_of(RELEASES, st.just("1.0.dev1")),
+    )
+    def test_a_plain_range_is_read_as_packaging_reads_it(self, clauses: list[tuple[str, str]], version: str) -> None:
+        """What is decided without packaging is what packaging decides; what is not plain is left to it."""
+        text = ", ".join(f"{sign} {number}" for sign, number in clauses if not (sign == "~=" and "." not in number))
+        fits = SpecifierSet(text).contains(version, prereleases=True)
+        decided = plainly_contains(text, version)
+        assert fits or not decided
+        if "~=" not in text and "dev" not in version:
+            assert fits == decided
 
     def test_one_of_several_lines(self) -> None:
         """Every line counts."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from signalpy.configuration import PluginSettings
-from signalpy.discovery import Candidate, Discovery, inventory, scan
+from signalpy.discovery import Candidate, Discovery, scan
 from signalpy.discovery.lock import lock_of, read, write
-from signalpy.discovery.records import changed_files, record_sha256, rows
+from signalpy.discovery.records import changed_files, inventory, record_sha256, rows
 from signalpy.errors import ConfigError
 from signalpy.states import State
 

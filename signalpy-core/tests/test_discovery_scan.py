@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from importlib.metadata import PathDistribution
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from signalpy import __version__
 from signalpy.configuration import PluginSettings
 from signalpy.discovery import Candidate, scan
+from signalpy.discovery.records import changed_files
 from signalpy.states import PluginInfo, State
 
 if TYPE_CHECKING:
@@ -86,7 +89,54 @@ class TestScan:
         )
 
 
+class TestElsewhere:
+    """Distributions that lie in no plain folder of the path."""
+
+    def test_a_folder_that_setuptools_left(self, site: Site) -> None:
+        """An `.egg-info` folder counts as a `.dist-info` does."""
+        info = site.component("signalpy-orders", "orders", metadata="Requires-Dist: signalpy-core>=99\n")
+        (info / "METADATA").rename(info / "PKG-INFO")
+        info.rename(info.with_suffix(".egg-info"))
+        candidate = scan(EVERYTHING, path=site.path).candidate("orders")
+        assert candidate is not None
+        assert ("signalpy-orders", State.INCOMPATIBLE) == (candidate.distribution, candidate.state)
+
+    def test_an_archive(self, site: Site) -> None:
+        """What lies in a zip file on the path is found, and can be locked."""
+        site.component("signalpy-orders", "orders", "1.2")
+        archive = shutil.make_archive(str(site.root.parent / "bundle"), "zip", site.root)
+        [found] = scan(EVERYTHING, path=[archive]).installed
+        assert ("signalpy-orders", "1.2") == (found.name, found.version)
+        assert [] == changed_files(found.metadata)
+
+    def test_a_finder(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a finder of another kind has is found on the path of the process, and only there."""
+        info = site.component("signalpy-orders", "orders", "1.2")
+
+        class Finder:
+            @staticmethod
+            def find_distributions(context: object) -> list[PathDistribution]:
+                return [PathDistribution(info)]
+
+        monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder()])
+        assert scan(EVERYTHING).candidate("orders") is not None
+        assert scan(EVERYTHING, path=[]).candidate("orders") is None
+
+    def test_a_long_field(self, site: Site) -> None:
+        """A field that goes on over lines is read whole, and the description is not taken for fields."""
+        text = "Requires-Dist: signalpy-core\n  >=99\nSummary: Orders\n\nRequires-Python: >=99\n"
+        site.component("signalpy-orders", "orders", metadata=text)
+        [found] = scan(EVERYTHING, path=site.path).installed
+        assert (("signalpy-core\n>=99",), "", "Orders") == (found.requires, found.requires_python, found.summary)
+
+
 class TestDuplicates:
+    def test_a_folder_that_is_twice_on_the_path(self, site: Site) -> None:
+        """It is read once, and nothing in it is installed twice."""
+        site.component("signalpy-orders", "orders")
+        found = scan(EVERYTHING, path=[*site.path, *site.path])
+        assert (1, ()) == (len(found.installed), found.warnings)
+
     def test_the_first_on_the_path_counts(self, tmp_path: object, site: Site) -> None:
         """Of two installations of one distribution the first wins, as it does for an import."""
         second = type(site)(site.root.parent / "second")

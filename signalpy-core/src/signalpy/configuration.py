@@ -23,6 +23,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from signalpy import environment
+from signalpy.environment import DEFAULT_FILE
 from signalpy.errors import ConfigError, PolicyError
 from signalpy.matching import did_you_mean
 from signalpy.policy import KEYS, checked
@@ -31,7 +32,6 @@ Source: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str] | None"
 Table: TypeAlias = dict[str, Any]
 S = TypeVar("S", bound=Struct)
 
-DEFAULT_FILE: Final = "signalpy.toml"
 KERNEL_TABLES: Final = ("kernel", "plugins", "policy")
 
 

@@ -9,12 +9,12 @@ goes into a value: ``SIGNALPY__POLICY='{"*" = {audit = true}}'``.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from typing import Any, Final
 
 from signalpy.errors import ConfigError
 
+DEFAULT_FILE: Final = "signalpy.toml"
 PREFIX: Final = "SIGNALPY__"
 
 
@@ -39,6 +39,8 @@ def applied(tree: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[s
 
 def value_of(text: str) -> Any:
     """``text`` read as a TOML value, or itself if it is none."""
+    import tomllib
+
     try:
         read = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:

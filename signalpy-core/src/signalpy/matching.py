@@ -6,7 +6,6 @@ Patterns have ``fnmatch`` semantics, case-sensitive on every platform: ``account
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Iterable
@@ -46,6 +45,8 @@ def literal_length(pattern: str) -> int:
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     """Up to ``most`` known names that look like ``name``, the closest first."""
+    import difflib  # only a mistake needs it
+
     return difflib.get_close_matches(name, list(known), n=most, cutoff=0.6)
 
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from signalpy.logs import to_stderr
-
 if TYPE_CHECKING:
     from signalpy.cli.options import Options
     from signalpy.configuration import Configuration
@@ -83,6 +81,8 @@ def with_kernel(given: Options, use: Callable[[Kernel], Awaitable[T]], start: St
     :raises BootError: if an essential component does not start.
     """
     import asyncio
+
+    from signalpy.logs import to_stderr
 
     to_stderr("WARNING", tracebacks=given.debug)
     kernel = new_kernel(given, start or Start())

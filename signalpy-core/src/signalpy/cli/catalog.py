@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from signalpy.discovery import Candidate, LoadError, extensions, scan
+from signalpy.discovery import Candidate, LoadError
 from signalpy.states import State
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def declared(given: Options) -> list[tuple[Candidate, ComponentSpec]]:
     from signalpy.kernel.planning import plan
 
     found = {}
-    for candidate in scan(given.configuration.plugins).candidates:
+    for candidate in given.discovery.candidates:
         if candidate.state is not State.DISCOVERED:
             continue
         try:
@@ -40,7 +40,7 @@ def known_events(given: Options) -> Schemas:
     from signalpy.schemas import KNOWN
 
     declared(given)
-    for entry in extensions(EVENTS, given.configuration.plugins).values():
+    for entry in given.discovery.extensions(EVENTS).values():
         try:
             entry.load()
         except LoadError as error:

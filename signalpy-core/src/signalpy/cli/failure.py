@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import IO, Any, Final
 
 import click
@@ -31,6 +30,8 @@ class Failure(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Prints the line, after the traceback where there is one to show."""
         if self.cause is not None:
+            import traceback
+
             click.echo("".join(traceback.format_exception(self.cause)), file=file or sys.stderr, nl=False)
         click.echo(f"signalpy: {self.message}", file=file or sys.stderr)
 

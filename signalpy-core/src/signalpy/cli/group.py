@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,19 +10,20 @@ import click
 
 from signalpy.cli.failure import COULD_NOT, INTERRUPTED, Failure, in_one_line, told
 from signalpy.cli.options import Options, globals_first
-from signalpy.configuration import PluginSettings
-from signalpy.discovery import Discovery, Entry, LoadError
+from signalpy.cli.summaries import SUMMARIES
+from signalpy.discovery.claims import Judged, fit, granted, refusal
 from signalpy.discovery.compatibility import CORE
-from signalpy.discovery.decision import decide
-from signalpy.discovery.installed import Reading, read
+from signalpy.discovery.entry import Entry, LoadError
 from signalpy.errors import SignalPyError
 from signalpy.matching import did_you_mean
 
 COMMANDS = "signalpy.commands"
+WIDEST = 200
+"""Letters of a command's line in the help, which goes on over lines."""
 
 
 class Root(click.Group):
-    """``signalpy``. Its help imports the core's own commands, which are light, and tells of others from metadata."""
+    """``signalpy``. Its help imports no command: of its own it knows what they do, of others it tells from metadata."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command that may be loaded."""
@@ -59,26 +60,21 @@ class Root(click.Group):
                 f"{CORE} has no metadata on this path, so its commands cannot be found. Run: pip install {CORE}"
             )
         if not name.startswith("-") and name not in _own(ctx) and name not in _every(ctx):
-            refusal = _refusal(ctx, name)
-            ctx.fail(
-                f"There is no command {name!r}{f': {refusal}' if refusal else ''}.{did_you_mean(name, _every(ctx))}"
-            )
+            reason = refusal(_given(ctx).reading.installed, COMMANDS, name, _rules(ctx)[0])
+            ctx.fail(f"There is no command {name!r}{f': {reason}' if reason else ''}.{did_you_mean(name, _every(ctx))}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands: the core's own, then those of plugins with what their distribution says of itself."""
-        own = [(name, self.get_command(ctx, name)) for name in sorted(_own(ctx))]
         with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, command.get_short_help_str(limit=80)) for name, command in own if command is not None]
-            )
+            formatter.write_dl([(name, self._summary(ctx, name)) for name in sorted(_own(ctx))])
         try:
             others = {name: entry for name, entry in _every(ctx).items() if name not in _own(ctx)}
         except SignalPyError as error:
             click.echo(f"signalpy: {' '.join(str(error).split())}; commands of plugins are left out", err=True)
             return
         if others:
-            said = {item.name: item.summary for item in _reading(ctx).installed}
+            said = {item.name: item.summary for item in _given(ctx).reading.installed}
             with formatter.section("Commands of plugins"):
                 formatter.write_dl(
                     [
@@ -86,6 +82,13 @@ class Root(click.Group):
                         for name, entry in sorted(others.items())
                     ]
                 )
+
+    def _summary(self, ctx: click.Context, name: str) -> str:
+        """What an own command does, in a line."""
+        if name in SUMMARIES:
+            return SUMMARIES[name]
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(limit=WIDEST) if command is not None else ""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does it, with the options of every command accepted anywhere."""
@@ -123,7 +126,10 @@ def _one_line(ctx: click.Context) -> Iterator[None]:
 
 def _own(ctx: click.Context) -> dict[str, Entry]:
     """The core's own commands; the configuration has no say in them."""
-    return _decided(ctx, "own", lambda: PluginSettings(allow=()))[1]
+    for item in _given(ctx).reading.installed:
+        if item.name == CORE:
+            return {entry.name: entry for entry in item.entries_of(COMMANDS)}
+    return {}
 
 
 def _every(ctx: click.Context) -> dict[str, Entry]:
@@ -131,29 +137,26 @@ def _every(ctx: click.Context) -> dict[str, Entry]:
 
     :raises ConfigError: if it cannot be read.
     """
-    return _decided(ctx, "every", lambda: ctx.find_root().ensure_object(Options).configuration.plugins)[1]
-
-
-def _refusal(ctx: click.Context, name: str) -> str:
-    _every(ctx)
-    discovery: Discovery = ctx.find_root().meta[COMMANDS]["every"][0]
-    return discovery.refusal(COMMANDS, name)
-
-
-def _reading(ctx: click.Context) -> Reading:
-    """What is installed, read once for a command."""
     meta = ctx.find_root().meta
-    reading: Reading = meta.get(f"{COMMANDS}.reading") or read()
-    meta[f"{COMMANDS}.reading"] = reading
-    return reading
-
-
-def _decided(
-    ctx: click.Context, key: str, settings: Callable[[], PluginSettings]
-) -> tuple[Discovery, dict[str, Entry]]:
-    known: dict[str, Any] = ctx.find_root().meta.setdefault(COMMANDS, {})
-    if key not in known:
-        discovery = decide(_reading(ctx), settings())
-        known[key] = discovery, discovery.extensions(COMMANDS)
-    found: tuple[Discovery, dict[str, Entry]] = known[key]
+    if COMMANDS not in meta:
+        judged, prefer = _rules(ctx)
+        meta[COMMANDS], problems = granted(_given(ctx).reading.installed, COMMANDS, judged, prefer)
+        for problem in problems:
+            click.echo(f"signalpy: {problem}", err=True)
+    found: dict[str, Entry] = meta[COMMANDS]
     return found
+
+
+def _rules(ctx: click.Context) -> tuple[Judged, dict[str, str]]:
+    """What stands against a command, and who is preferred where two claim one."""
+    given = _given(ctx)
+    if not given.configured:
+        return (lambda installed, _: fit(installed)), {}
+    from signalpy.discovery.judge import Judge
+
+    settings = given.configuration.plugins
+    return Judge(settings).extension, settings.prefer
+
+
+def _given(ctx: click.Context) -> Options:
+    return ctx.find_root().ensure_object(Options)

@@ -1,19 +1,25 @@
-"""The options of every command: which configuration, and whether errors show their traceback."""
+"""The options of every command: which configuration, and whether errors show their traceback; and what they come to.
+
+What a command does not ask for is not imported: reading a configuration takes longer than a whole short command.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from signalpy.configuration import DEFAULT_FILE, Configuration, load
+from signalpy.discovery.installed import Reading, read
+from signalpy.environment import DEFAULT_FILE, PREFIX
+
+if TYPE_CHECKING:
+    from signalpy.configuration import Configuration
+    from signalpy.discovery import Discovery
 
 
-@dataclass
 class Options:
     """What the user gave.
 
@@ -21,8 +27,9 @@ class Options:
     :param debug: whether an error shows its traceback.
     """
 
-    config: str | None = None
-    debug: bool = False
+    def __init__(self, config: str | None = None, *, debug: bool = False) -> None:
+        self.config = config
+        self.debug = debug
 
     @cached_property
     def configuration(self) -> Configuration:
@@ -30,8 +37,36 @@ class Options:
 
         :raises ConfigError: if it is wrong.
         """
-        default = DEFAULT_FILE if Path(DEFAULT_FILE).exists() else None
-        return load(self.config if self.config is not None else default)
+        from signalpy.configuration import load
+
+        return load(self.config if self.config is not None else self._default)
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is anything to read: a file, or a variable. If not, every setting has its default."""
+        given = self.config is not None or self._default is not None
+        return given or any(name.startswith(PREFIX) for name in os.environ)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What is installed, read once for a command."""
+        return read()
+
+    @cached_property
+    def discovery(self) -> Discovery:
+        """What is decided on each component; what a person should look at is logged.
+
+        :raises ConfigError: if the configuration is wrong.
+        """
+        from signalpy.discovery.decision import decide, tell
+
+        discovery = decide(self.reading, self.configuration.plugins)
+        tell(discovery)
+        return discovery
+
+    @property
+    def _default(self) -> str | None:
+        return DEFAULT_FILE if os.path.exists(DEFAULT_FILE) else None  # noqa: PTH110 - pathlib costs more than the look
 
 
 def options() -> Options:

@@ -9,7 +9,6 @@ import click
 from signalpy.cli.booting import Start, start_options, with_kernel
 from signalpy.cli.options import options
 from signalpy.cli.output import print_columns, print_json
-from signalpy.discovery import scan
 
 if TYPE_CHECKING:
     from signalpy.kernel import Kernel
@@ -27,11 +26,7 @@ def plugins(*, as_json: bool, boot: bool, without: tuple[str, ...], safe: bool, 
     """
     given = options()
     start = Start(without, safe, plugin).only_with_boot(boot=boot)
-    rows = (
-        with_kernel(given, _live, start)
-        if boot
-        else [item.info for item in scan(given.configuration.plugins).candidates]
-    )
+    rows = with_kernel(given, _live, start) if boot else [item.info for item in given.discovery.candidates]
     if as_json:
         print_json([row.as_dict() for row in rows])
         return

@@ -9,7 +9,6 @@ import click
 from signalpy.cli.booting import Start, start_options, with_kernel
 from signalpy.cli.failure import Failure
 from signalpy.cli.options import options
-from signalpy.discovery import scan
 from signalpy.discovery.why import why as why_from_metadata
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def why(name: str, *, boot: bool, without: tuple[str, ...], safe: bool, plugin: 
     async def live(kernel: Kernel) -> str:
         return kernel.why(name)
 
-    told = with_kernel(given, live, start) if boot else why_from_metadata(scan(given.configuration.plugins), name)
+    told = with_kernel(given, live, start) if boot else why_from_metadata(given.discovery, name)
     if told.startswith("unknown"):
         raise Failure(f"{name}: {told} See: signalpy plugins")
     click.echo(f"{name}: {told}")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from signalpy.definition.spec import Dependency, Requirement, declaration, read_methods
 from signalpy.errors import DefinitionError
+from signalpy.naming import COMPONENT_NAME, RESERVED
 
 C = TypeVar("C", bound=type)
-
-COMPONENT_NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-RESERVED: Final = frozenset({"kernel", "plugins", "policy"})
 
 
 @dataclass(frozen=True, slots=True)

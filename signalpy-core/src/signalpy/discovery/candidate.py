@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from signalpy.definition import spec_of
-from signalpy.definition.decorators import COMPONENT_NAME, RESERVED
 from signalpy.discovery.entry import REFERENCE, Entry
 from signalpy.errors import DefinitionError, told
+from signalpy.naming import COMPONENT_NAME, RESERVED
 from signalpy.states import PluginInfo, State
 
 COMPONENTS: Final = "signalpy.components"
@@ -48,6 +47,8 @@ class Candidate:
 
         :raises LoadError: if the import fails, the attribute is missing, or it is not the component of this name.
         """
+        from signalpy.definition import spec_of
+
         entry = Entry(COMPONENTS, self.name, self.value, self.distribution)
         found = entry.load()
         try:

@@ -7,29 +7,26 @@ could not be loaded anyway keeps no other from its name.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
-
-from packaging.utils import canonicalize_name
+from typing import Final
 
 from signalpy import __version__
 from signalpy.configuration import PluginSettings
 from signalpy.discovery.candidate import COMPONENTS, Candidate, malformed
+from signalpy.discovery.claims import granted, refusal, settled
 from signalpy.discovery.compatibility import CORE
 from signalpy.discovery.entry import Entry
 from signalpy.discovery.installed import Installed, Reading, read
 from signalpy.discovery.judge import Judge
 from signalpy.discovery.waiver import waived
-from signalpy.matching import did_you_mean
 from signalpy.states import State
+
+log = logging.getLogger("signalpy.discovery")
 
 ESSENTIAL: Final = "signalpy.essential"
 BUILT_IN: Final = {"config": "signalpy.builtin:ConfigComponent"}
 """Components of the core: found like any other, there even where the core has no metadata, and never denied."""
-
-T = TypeVar("T")
-log = logging.getLogger("signalpy.discovery")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,37 +57,28 @@ class Discovery:
 
     def refusal(self, group: str, name: str) -> str:
         """Why no entry point ``name`` of ``group`` may be loaded, in words; empty if one may or there is none."""
-        claims = [(item, entry) for item in self.installed for entry in item.entries_of(group) if entry.name == name]
-        findings = [(item, *self.judge.extension(item, entry)) for item, entry in claims]
-        told = [f"that of {item.name} is {state}: {reason}" for item, state, reason in findings if reason]
-        return "; ".join(told) if len(told) == len(claims) else ""
+        return refusal(self.installed, group, name, self.judge.extension)
 
     def extensions(self, group: str) -> dict[str, Entry]:
         """The entry points of ``group`` that may be loaded, by name; ``Entry.load`` imports one.
 
         A name that two distributions claim is in it only if ``prefer`` settles it, or if it is one of the core's own.
         """
-        claims: dict[str, list[tuple[str, Entry]]] = {}
-        for installed in self.installed:
-            for entry in installed.entries_of(group):
-                if self.judge.extension(installed, entry)[0] is State.DISCOVERED:
-                    claims.setdefault(entry.name, []).append((installed.name, entry))
-        found: dict[str, Entry] = {}
-        for name, claimants in sorted(claims.items()):
-            winner, problem = _settled(name, claimants, self.judge.settings.prefer)
-            if winner is not None:
-                found[name] = winner
-            else:
-                log.warning("%s: %s", group, problem)
+        found, problems = granted(self.installed, group, self.judge.extension, self.judge.settings.prefer)
+        _warn(problems)
         return found
 
 
 def scan(settings: PluginSettings, *, path: list[str] | None = None) -> Discovery:
     """Reads the metadata on ``path`` (``sys.path`` if not given) once and decides on every candidate."""
     discovery = decide(read(path), settings)
-    for warning in discovery.warnings:
-        log.warning("%s", warning)
+    tell(discovery)
     return discovery
+
+
+def tell(discovery: Discovery) -> None:
+    """Logs what a person should look at."""
+    _warn(discovery.warnings)
 
 
 def decide(reading: Reading, settings: PluginSettings) -> Discovery:
@@ -117,6 +105,11 @@ def extensions(
 ) -> dict[str, Entry]:
     """The entry points of another group ``signalpy.*`` that may be loaded, under the same rules as components."""
     return scan(settings or PluginSettings(), path=path).extensions(group)
+
+
+def _warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        log.warning("%s", line)
 
 
 def _candidates(installed: Iterable[Installed], judge: Judge) -> Iterable[Candidate]:
@@ -150,7 +143,7 @@ def _without_collisions(candidates: list[Candidate], prefer: Mapping[str, str]) 
         if candidate.state is not State.DISCOVERED or len(rivals) == 1:
             result.append(candidate)
             continue
-        winner, problem = _settled(candidate.name, [(other.distribution, other) for other in rivals], prefer)
+        winner, problem = settled(candidate.name, [(other.distribution, other) for other in rivals], prefer)
         if winner is None:
             result.append(candidate.marked(State.COLLISION, problem))
         elif winner is candidate:
@@ -159,23 +152,6 @@ def _without_collisions(candidates: list[Candidate], prefer: Mapping[str, str]) 
             reason = f"[plugins] prefer gives the name {candidate.name!r} to {winner.distribution}"
             result.append(candidate.marked(State.DENIED, reason))
     return result
-
-
-def _settled(name: str, claims: Sequence[tuple[str, T]], prefer: Mapping[str, str]) -> tuple[T | None, str]:
-    """Which of ``claims``, by distribution, has the name; or that none has it, in words."""
-    owners = [owner for owner, _ in claims]
-    wanted = canonicalize_name(prefer[name]) if name in prefer else ""
-    for chosen in (CORE, wanted):
-        if owners.count(chosen) == 1:
-            return next(claim for owner, claim in claims if owner == chosen), ""
-    if len(claims) == 1:
-        return claims[0][1], ""
-    if len(set(owners)) == 1:
-        return None, f"{owners[0]} claims {name!r} twice; none is loaded. Report it to its author"
-    fix = f'Uninstall or deny one, or settle it: [plugins] prefer = {{ {name} = "{owners[0]}" }}'
-    if wanted:
-        fix = f"[plugins] prefer names {wanted!r}, which is none of them.{did_you_mean(wanted, owners)}"
-    return None, f"{' and '.join(owners)} claim {name!r}; neither is loaded. {fix}"
 
 
 def _declared(

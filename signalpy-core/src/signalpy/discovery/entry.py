@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import import_module
-from traceback import walk_tb
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from signalpy.errors import SignalPyError, told
 from signalpy.matching import did_you_mean
@@ -27,8 +25,7 @@ class LoadError(SignalPyError, ImportError):
     """An entry point's code does not give what it should. ``entry`` and ``distribution`` tell whose."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):  # every command defines it, and a dataclass takes four times as long to define
     """One entry point.
 
     :param distribution: canonical name of the distribution that has it.
@@ -78,6 +75,8 @@ class Entry:
 
 def _place(error: BaseException, module: str) -> str:
     """Where in the package of ``module`` an import broke off, if its code ran; of a syntax error Python tells."""
+    from traceback import walk_tb
+
     package = module.partition(".")[0]
     place = ""
     for frame, line in walk_tb(error.__traceback__):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Self
 
-from packaging.utils import canonicalize_name
-
 from signalpy.configuration import OneStart, PluginSettings
 from signalpy.matching import matches
+from signalpy.naming import canonical
 
 
 class Filter:
@@ -59,7 +58,7 @@ def matching(patterns: Iterable[str], *names: str) -> str | None:
         (
             pattern
             for pattern in patterns
-            if any(matches(name, form) for form in {pattern, canonicalize_name(pattern)} for name in names)
+            if any(matches(name, form) for form in {pattern, canonical(pattern)} for name in names)
         ),
         None,
     )

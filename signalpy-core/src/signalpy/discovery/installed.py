@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import cast
-
-from importlib_metadata import Distribution, distributions
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from signalpy.discovery.entry import GROUPS, Entry, entries_in
+from signalpy.discovery.folder import Folder, Metadata, every, root_of, stem_of
+from signalpy.naming import canonical
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+_MARK = GROUPS.encode()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Installed:
+class Installed(NamedTuple):  # as for an Entry: it is cheap to define
     """A distribution that has entry points for this framework.
 
     :param name: canonical name.
@@ -30,7 +31,7 @@ class Installed:
     requires: tuple[str, ...]
     requires_python: str
     summary: str
-    metadata: Distribution
+    metadata: Metadata
 
     def __repr__(self) -> str:
         return f"<Installed {self.name} {self.version} (num_entries={len(self.entries)})>"
@@ -40,8 +41,7 @@ class Installed:
         return [entry for entry in self.entries if entry.group == group]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one pass found, and a line for everything that could not be read."""
 
     installed: tuple[Installed, ...]
@@ -67,63 +67,83 @@ def read(path: list[str] | None = None) -> Reading:
     return Reading(tuple(found.values()), tuple(warnings))
 
 
-def _first_ones(path: list[str] | None, warnings: list[str]) -> Iterator[Distribution]:
+def headers_of(metadata: Metadata) -> dict[str, list[str]]:
+    """The fields of METADATA by name in lower case, each with its values in order; the description is not read.
+
+    :raises UnicodeDecodeError: if it is not UTF-8.
+    """
+    text = metadata.read_text("METADATA") or metadata.read_text("PKG-INFO") or ""
+    fields: dict[str, list[str]] = {}
+    values: list[str] = []
+    for line in text.splitlines():
+        if not line:
+            break
+        if line[0] in " \t":
+            if values:
+                values[-1] += f"\n{line.strip()}"
+            continue
+        name, colon, value = line.partition(":")
+        if colon:
+            values = fields.setdefault(name.strip().lower(), [])
+            values.append(value.strip())
+    return fields
+
+
+def _first_ones(path: list[str] | None, warnings: list[str]) -> Iterator[Metadata]:
     """Each distribution once: the first on the path; of several in one folder, which pip left there, the newest."""
-    by_name: dict[str, list[Distribution]] = {}
-    # Typed as a protocol since importlib-metadata 9; every finder gives subclasses of Distribution.
-    every = cast("Iterable[Distribution]", distributions() if path is None else distributions(path=path))
-    for metadata in every:
-        by_name.setdefault(_stem(metadata), []).append(metadata)
+    by_name: dict[str, list[Metadata]] = {}
+    for metadata in every(path):
+        by_name.setdefault(stem_of(metadata), []).append(metadata)
     for stem, several in by_name.items():
         if stem.startswith("~"):
             continue  # what pip renames before it removes it, left behind by an interrupted run
-        same = [metadata for metadata in several if _root(metadata) == _root(several[0])]
-        if len(same) > 1 and any(_matters(metadata) for metadata in same):
+        if len(several) == 1:
+            yield several[0]
+            continue
+        same = [metadata for metadata in several if root_of(metadata) == root_of(several[0])]
+        if len(same) > 1 and any(map(_entry_points, same)):
             warnings.append(
                 f"{_place(same[0])}: installed {len(same)} times in one folder, the newest counts. Reinstall it."
             )
         yield max(same, key=_sortable) if len(same) > 1 else same[0]
 
 
-def _read(metadata: Distribution) -> Installed | None:
-    if not _matters(metadata):
+def _read(metadata: Metadata) -> Installed | None:
+    points = _entry_points(metadata)
+    if points is None:
         return None
-    fields = metadata.metadata
-    name, version = fields.get("Name"), fields.get("Version")
+    fields = headers_of(metadata)
+    [name, *_], [version, *_] = fields.get("name", [""]), fields.get("version", [""])
     if not name or not version:
         raise ValueError(f"it has no {'version' if name else 'name'}")
-    canonical = canonicalize_name(name)
     return Installed(
-        name=canonical,
-        version=str(version),
-        entries=tuple(entries_in(metadata.read_text("entry_points.txt") or "", canonical)),
-        requires=tuple(fields.get_all("Requires-Dist") or ()),
-        requires_python=fields.get("Requires-Python") or "",
-        summary=fields.get("Summary") or "",
+        name=canonical(name),
+        version=version,
+        entries=tuple(entries_in(points.decode(), canonical(name))),
+        requires=tuple(fields.get("requires-dist", ())),
+        requires_python=fields.get("requires-python", [""])[0],
+        summary=fields.get("summary", [""])[0],
         metadata=metadata,
     )
 
 
-def _matters(metadata: Distribution) -> bool:
-    return GROUPS in (metadata.read_text("entry_points.txt") or "")
+def _entry_points(metadata: Metadata) -> bytes | None:
+    """The content of its ``entry_points.txt`` if that speaks of this framework."""
+    if isinstance(metadata, Folder):
+        content = metadata.read_bytes("entry_points.txt") or b""
+    else:
+        content = (metadata.read_text("entry_points.txt") or "").encode()
+    return content if _MARK in content else None
 
 
-def _stem(metadata: Distribution) -> str:
-    """The name as the folder has it: reading every METADATA for it would cost ten times the whole scan."""
-    stem = getattr(metadata, "_normalized_name", None)
-    return stem if isinstance(stem, str) and stem else _root(metadata)
+def _place(metadata: Metadata) -> str:
+    return f"{stem_of(metadata).replace('_', '-')} in {root_of(metadata)}"
 
 
-def _root(metadata: Distribution) -> str:
-    return str(metadata.locate_file(""))
+def _sortable(metadata: Metadata) -> tuple[bool, Version]:
+    from packaging.version import InvalidVersion, Version
 
-
-def _place(metadata: Distribution) -> str:
-    return f"{_stem(metadata).replace('_', '-')} in {_root(metadata)}"
-
-
-def _sortable(metadata: Distribution) -> tuple[bool, Version]:
     try:
-        return True, Version(metadata.version)
-    except (InvalidVersion, KeyError, TypeError, OSError):
+        return True, Version(headers_of(metadata)["version"][0])
+    except (InvalidVersion, KeyError, ValueError):
         return False, Version("0")

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from signalpy.configuration import PluginSettings
-from signalpy.discovery import lock as locking
 from signalpy.discovery.candidate import COMPONENTS
-from signalpy.discovery.compatibility import CORE, incompatibility
+from signalpy.discovery.claims import Finding, fit
+from signalpy.discovery.compatibility import CORE
 from signalpy.discovery.entry import Entry
 from signalpy.discovery.filter import Filter
 from signalpy.discovery.installed import Installed
 from signalpy.errors import ConfigError
 from signalpy.states import State
 
-Finding: TypeAlias = "tuple[State, str]"
-"""A state, and the reason for it in words; ``discovered`` and nothing if nothing stands against it."""
+if TYPE_CHECKING:
+    from signalpy.configuration import PluginSettings
+    from signalpy.discovery.lock import Lock
 
 CLEAR: Final[Finding] = (State.DISCOVERED, "")
 
@@ -68,11 +67,9 @@ class Judge:
         return self._findings[installed.name]
 
     def _judged(self, installed: Installed) -> Finding:
-        problem = incompatibility(installed.requires, installed.requires_python)
-        if problem:
-            return State.INCOMPATIBLE, problem
-        if self.settings.lock == "off":
-            return CLEAR
+        finding = fit(installed)
+        if finding != CLEAR or self.settings.lock == "off":
+            return finding
         problem = self._altered(installed)
         if not problem:
             return CLEAR
@@ -89,16 +86,22 @@ class Judge:
         locked = lock.find(installed.name)
         if locked is None:
             return f"{installed.name} is not in {self.settings.lockfile}"
-        found = locking.differences(installed, locked)
+        from signalpy.discovery.lock import differences
+
+        found = differences(installed, locked)
         return f"differs from {self.settings.lockfile}: {'; '.join(found)}" if found else ""
 
     @cached_property
-    def _lock(self) -> locking.Lock | None:
+    def _lock(self) -> Lock | None:
         self._lock_problem = ""
         if self.settings.lock == "off":
             return None
+        from pathlib import Path
+
+        from signalpy.discovery.lock import read
+
         try:
-            return locking.read(Path(self.settings.lockfile))
+            return read(Path(self.settings.lockfile))
         except ConfigError as error:
             self._lock_problem = str(error)
             return None

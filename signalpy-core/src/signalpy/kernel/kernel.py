@@ -14,8 +14,9 @@ from signalpy.builtin import ConfigComponent
 from signalpy.bus import Bus, Dispatcher
 from signalpy.configuration import Configuration, Source, load
 from signalpy.definition import ComponentSpec, adopted, spec_of
-from signalpy.discovery import inventory, scan
+from signalpy.discovery import scan
 from signalpy.discovery.filter import Filter
+from signalpy.discovery.records import inventory
 from signalpy.errors import ComponentUnavailable, LifecycleError, TargetNotFound
 from signalpy.hooks import HookRegistry
 from signalpy.kernel.activation import Activation

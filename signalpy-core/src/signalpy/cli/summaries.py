@@ -1,0 +1,21 @@
+"""What each of the core's own commands does, in a line: the help of ``signalpy`` tells it without importing them all.
+
+A command that is not in here is imported for it; a test holds each line to the command's own help.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SUMMARIES: Final = {
+    "describe": "Describe TARGET: a component, or one of its runnables (component.runnable).",
+    "graph": "Draw the components with what they require, depend on, publish and subscribe to.",
+    "hooks": "List the hooks: when each fires, what it may do, and who implements it.",
+    "invoke": "Boot, call TARGET (component.runnable) once, and print its result as JSON.",
+    "plugins": "List the components that are installed, with their states.",
+    "run": "Boot, serve until SIGINT or SIGTERM, then drain and stop.",
+    "schema": (
+        "List the typed events, of TYPE or all: their versions, fields, and the older versions that are still read."
+    ),
+    "why": "Tell why the component NAME may load or not.",
+}
