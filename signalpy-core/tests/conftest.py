@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 
 import pytest
 
@@ -107,6 +112,65 @@ class Site:
         )
 
 
+class Serving:
+    """`signalpy run` in the folder above the site, on a file that a test may change; its log comes line by line."""
+
+    def __init__(self, site: Site, *arguments: str, **environ: str) -> None:
+        self.folder = site.root.parent
+        self.file = self.folder / "signalpy.toml"
+        self._lines: Queue[str] = Queue()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "signalpy", "run", *arguments],
+            cwd=self.folder,
+            env={**_environ(), "PYTHONPATH": str(site.root), **environ},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reading = Thread(target=self._read, daemon=True)
+        self._reading.start()
+
+    def write(self, text: str) -> None:
+        """Puts another file in the place of the old one, as editors do."""
+        draft = self.file.with_suffix(".draft")
+        draft.write_text(text)
+        draft.replace(self.file)
+
+    def until(self, words: str, *, seconds: float = 20) -> str:
+        """The next line of the log that has these words."""
+        end = time.monotonic() + seconds
+        seen: list[str] = []
+        while time.monotonic() < end:
+            with contextlib.suppress(Empty):
+                seen.append(self._lines.get(timeout=0.1))
+                if words in seen[-1]:
+                    return seen[-1]
+        raise AssertionError(f"no line with {words!r} in {seen}")
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ends it, and gives its exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=30)
+        self.close()
+        return code
+
+    def close(self) -> None:
+        """Makes sure that nothing of it is left."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._reading.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._lines.put(line.rstrip("\n"))
+
+
 def _environ() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("SIGNALPY")}
 
@@ -119,6 +183,21 @@ def _hash(text: str) -> str:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path / "site")
+
+
+@pytest.fixture
+def serving(site: Site) -> Iterator[Callable[..., Serving]]:
+    """Starts `signalpy run` with the given arguments and environment; what a test leaves running is killed."""
+    started: list[Serving] = []
+
+    def start(*arguments: str, **environ: str) -> Serving:
+        started.append(Serving(site, *arguments, **environ))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.process.poll() is None:
+            process.close()
 
 
 @pytest.fixture

@@ -78,8 +78,12 @@ def signalpy_component_failed(component: PluginInfo, error: BaseException | None
 @hookspec
 def signalpy_policy_changed(
     before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]], actor: str | None
-) -> None:
-    """The policies were changed; the new ones are in force already. Both are tables by entry name."""
+) -> Awaitable[Mapping[str, Any]] | None:
+    """The policies were changed; the new ones are in force already. Both are tables by entry name.
+
+    A recorder may return an awaitable of its receipt, such as ``{"recorder": "audit-trail", "seq": 12}``: whoever
+    asked for the change through the operator's socket is shown it.
+    """
 
 
 @hookspec

@@ -27,7 +27,8 @@ log = logging.getLogger("signalpy.cli")
 def run(ctx: click.Context, *, log_level: str, without: tuple[str, ...], safe: bool, plugin: tuple[str, ...]) -> None:
     """Boot, serve until SIGINT or SIGTERM, then drain and stop.
 
-    A second signal ends the drain: what still runs is cancelled. Logs go to stderr, the policy lines as JSON.
+    A second signal ends the drain: what still runs is cancelled. Policies and configuration are read again when the
+    file changes, and on SIGHUP; a wrong file changes nothing. Logs go to stderr, the policy lines as JSON.
     """
     import asyncio
 
@@ -38,15 +39,22 @@ def run(ctx: click.Context, *, log_level: str, without: tuple[str, ...], safe: b
 
 async def _serve(kernel: Kernel) -> int:
     """The exit code: 0, or as shells have it 128 + the signal that cut the drain short."""
+    import asyncio
+
+    from signalpy.cli.reloader import Reloader
     from signalpy.cli.signals import Signals, unless
 
     signals = Signals()
+    reloader = Reloader(kernel, signals.hangup)
     with signals.watched():
         if not await unless(signals.stop, kernel.boot()):
             log.info("stopped before everything had started")
             return 0
         _tell(kernel)
+        reloading = asyncio.create_task(reloader.run())
         await signals.stop.wait()
+        reloading.cancel()
+        await asyncio.gather(reloading, return_exceptions=True)
         log.info("stopping; a second signal cancels what still runs")
         if await unless(signals.force, kernel.shutdown()):
             log.info("stopped")

@@ -1,4 +1,7 @@
-"""SIGINT and SIGTERM: the first asks to stop, the second to stop at once, the third kills as it always does."""
+"""SIGINT and SIGTERM: the first asks to stop, the second to stop at once, the third kills as it always does.
+
+SIGHUP, where there is one, asks to read the configuration again.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,14 @@ class Signals:
 
     :ivar stop: somebody asked to stop.
     :ivar force: somebody asked again.
+    :ivar hangup: somebody asked to read the configuration again; whoever does so clears it.
     :ivar last: the number of the latest signal.
     """
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
         self.force = asyncio.Event()
+        self.hangup = asyncio.Event()
         self.last: int | None = None
 
     @contextmanager
@@ -37,7 +42,12 @@ class Signals:
                     signal.signal(each, signal.SIG_DFL)
             loop.call_soon_threadsafe((self.force if second else self.stop).set)
 
+        def hung_up(_number: int, _frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(self.hangup.set)
+
         before = {number: signal.signal(number, take) for number in SIGNALS}
+        if hasattr(signal, "SIGHUP"):
+            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hung_up)
         try:
             yield
         finally:

@@ -94,15 +94,20 @@ class HookRegistry:
         """The implementations of ``hook``, the outermost first."""
         return self._orders.get(hook, ())
 
-    def notify(self, hook: str, **arguments: Any) -> None:
-        """Calls the implementations of a notice; one that raises is logged and the others run."""
+    def notify(self, hook: str, **arguments: Any) -> list[Any]:
+        """Calls the implementations of a notice; one that raises is logged and the others run.
+
+        :returns: what they returned.
+        """
+        given = []
         for item in self.ordered(hook):
             try:
-                item.function(**{name: arguments[name] for name in item.takes})
+                given.append(item.function(**{name: arguments[name] for name in item.takes}))
             except KeyboardInterrupt:
                 raise
             except BaseException:
                 log.exception("hook %s failed", item)
+        return given
 
     def _forget(self, plugin: Plugin) -> None:
         self._manager.unregister(plugin.holder)

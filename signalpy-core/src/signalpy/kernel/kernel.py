@@ -25,12 +25,13 @@ from signalpy.kernel.conductor import Conductor
 from signalpy.kernel.entry import Catalog
 from signalpy.kernel.proxy import Proxy
 from signalpy.kernel.reasons import Reasons
+from signalpy.kernel.regime import CurrentConfiguration, Regime
+from signalpy.kernel.reloading import Reloaded
 from signalpy.kernel.services import Services
 from signalpy.kernel.stages import refuse_inside
 from signalpy.kernel.unit import Roster
 from signalpy.kernel.watchdog import Watchdog
 from signalpy.matching import did_you_mean
-from signalpy.operation import current
 from signalpy.policy import Policies
 from signalpy.runtime import Facts
 from signalpy.states import PluginInfo, State
@@ -42,13 +43,6 @@ CONFIGURATION: Final = "signalpy.Configuration"
 
 THREADS: Final = 1024
 """Threads for handlers are made when none is idle, up to so many: a handler may wait for another one's thread."""
-
-
-class CurrentConfiguration:
-    """The configuration in force, for those who must see a reload."""
-
-    def __init__(self, configuration: Configuration) -> None:
-        self.current = configuration
 
 
 class Kernel:
@@ -84,6 +78,7 @@ class Kernel:
         self.bus = Bus(self._dispatcher)
         self._own_bus = Bus(self._dispatcher, own=True)
         self._announcer = Announcer(self._own_bus)
+        self._regime = Regime(self._configuration, self._dispatcher, self._announcer)
         self._wire(configuration)
 
     def _wire(self, configuration: Configuration) -> None:
@@ -253,14 +248,15 @@ class Kernel:
         """
         await self._change("replace", lambda: self._conductor.replace(cls))
 
-    async def reload(self, config: Source | Configuration = None) -> None:
+    async def reload(self, config: Source | Configuration = None) -> Reloaded:
         """Puts a changed configuration in force: policies, and the tables of components.
 
         A component whose table has changed is told by its ``reconfigure``, or is replaced by a fresh instance. What
-        changed in ``[kernel]`` and ``[plugins]`` counts from the next boot. Policies that were set at run time stay
-        on top.
+        changed in ``[kernel]`` and ``[plugins]`` counts from the next boot, ``shutdown_deadline`` apart. Policies that
+        were set at run time stay on top.
 
         :param config: as for ``Kernel``; the file that this kernel was made from, if not given.
+        :returns: what is different now, or will be after the next boot.
         :raises ConfigError: or ``PolicyError`` if anything in it is wrong; the old one stays in force then.
         :raises LifecycleError: if a component does not take its new settings; it keeps the old ones.
         """
@@ -270,16 +266,14 @@ class Kernel:
         new = new if isinstance(new, Configuration) else load(new)
         self._dispatcher.policies.with_file(new.policy)
         self._conductor.check_settings(new)
-        await self._change("reload", lambda: self._put_in_force(new))
+        changed: list[Reloaded] = []
+        await self._change("reload", lambda: self._put_in_force(new, changed))
+        return changed[0]
 
-    async def _put_in_force(self, new: Configuration) -> None:
-        old = self._configuration.current
-        self._configuration.current = new
-        if old.policy != new.policy:
-            self._swap_policies(lambda policies: policies.with_file(new.policy), "file")
-        if (old.kernel, old.plugins) != (new.kernel, new.plugins):
-            log.warning("configuration: changes in [kernel] and [plugins] count from the next boot")
-        await self._conductor.reconfigure(old, new)
+    async def _put_in_force(self, new: Configuration, told: list[Reloaded]) -> None:
+        told.append(await self._regime.put(new, self._conductor))
+        if told[0].tables:
+            self._warn_of_strays()
 
     async def _change(self, action: str, make: Callable[[], Awaitable[None]]) -> None:
         refuse_inside(self, action)
@@ -309,15 +303,7 @@ class Kernel:
 
         :raises PolicyError: naming entry, key and the nearest known key; the old policy stays in force.
         """
-        self._swap_policies(lambda policies: policies.with_entry(name, keys), name)
-
-    def _swap_policies(self, change: Callable[[Policies], Policies], name: str) -> None:
-        policies = self._dispatcher.set_policies(change)
-        before, after = (item.entries() for item in policies)
-        here = current()
-        actor = here.actor if here is not None else None
-        self.hooks.notify("signalpy_policy_changed", before=before, after=after, actor=actor)
-        self._announcer.put("kernel.policy.changed", {"name": name, "before": before, "after": after})
+        self._regime.set_policy(name, keys)
 
     def get(self, name: str) -> Any:
         """The live instance of a component.
