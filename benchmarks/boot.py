@@ -1,12 +1,18 @@
-"""Boot: a hundred components, and four times as many."""
+"""Boot: a hundred components, and four times as many; and those of a few among many installed distributions."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+from benchmarks.cli import INSTALLED, PLUGINS, install
 from benchmarks.families import Group
 from benchmarks.harness import interleave
 from benchmarks.lab import Lab
@@ -28,6 +34,14 @@ LINEAR = Spec(
     limit=f"for each of {SOME}",
     unit="ms",
     reach=at_most(1.25),
+)
+
+FOUND = Spec(
+    id="boot.found",
+    work=f"discovery and boot with {INSTALLED} distributions, {PLUGINS} of them plugins",
+    limit="one metadata scan, and the boot of the same classes given by hand",
+    unit="ms",
+    reach=at_most(1),
 )
 
 
@@ -67,10 +81,41 @@ def boots(lab: Lab) -> Sequence[Row]:
     ]
 
 
-async def _booted(classes: Sequence[type]) -> float:
-    kernel = Kernel()
-    kernel.discover(classes)
+def found(lab: Lab) -> Sequence[Row]:
+    """Kernels that find their components; the code of these is imported before anything is timed."""
+    with lab.place() as site, asyncio.Runner() as runner, _on_the_path(site):
+        install(site, INSTALLED, PLUGINS)
+        classes = [import_module(f"thrown_away_{number}").Service for number in range(PLUGINS)]
+        samples = interleave(
+            [
+                lambda: {LIMIT: _scanned() + runner.run(_booted(classes))},
+                lambda: {OURS: runner.run(_booted(None))},
+            ],
+            lab.budget(8),
+        )
+    return [FOUND.row(samples, scale=1e3)]
+
+
+def _scanned() -> float:
     began = perf_counter()
+    entry_points(group="signalpy.components")
+    return perf_counter() - began
+
+
+@contextmanager
+def _on_the_path(site: Path) -> Iterator[None]:
+    sys.path.insert(0, str(site))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(site))
+
+
+async def _booted(classes: Sequence[type] | None) -> float:
+    """The time of a boot of these, or of what is found: the benchmark's own plugins and no others."""
+    kernel = Kernel({"plugins": {"allow": ["thrown-away-*"]}})
+    began = perf_counter()
+    kernel.discover(classes)
     await kernel.boot()
     seconds = perf_counter() - began
     await kernel.shutdown()
@@ -85,4 +130,4 @@ async def _activated(classes: Sequence[type]) -> float:
     return perf_counter() - began
 
 
-GROUPS = (Group((TOTAL, LINEAR), boots),)
+GROUPS = (Group((TOTAL, LINEAR), boots), Group((FOUND,), found))

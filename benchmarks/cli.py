@@ -1,4 +1,4 @@
-"""The command line: whole processes, from start to end."""
+"""The command line: whole processes, from start to end, with the modules compiled as installers leave them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ PLUGINS: Final = 20
 RECORDS: Final = 100
 _SCAN: Final = "from importlib.metadata import entry_points; entry_points(group='signalpy.components')"
 _IMPORT: Final = "import click"
+_MODULE: Final = """
+from signalpy import component, lifecycle
+
+@component({name!r}, version="1.0")
+class Service:
+    @lifecycle.activate
+    async def activate(self): ...
+"""
 
 HELP = Spec(id="cli.help", work="`signalpy --help`", limit="`import click`", unit="ms", reach=at_most(1.5), noise=0.15)
 VERIFY = Spec(
@@ -53,11 +61,12 @@ def starts(lab: Lab) -> Sequence[Row]:
     with lab.place() as folder:
         trail = folder / "trail"
         run_program("sustained", trail, RECORDS)
+        environment = compiled(folder)
         samples = interleave(
             [
-                _process(LIMIT, [sys.executable, "-c", _IMPORT]),
-                _process("help", [*command(), "--help"]),
-                _process("verify", [*command(), "audit", "verify", "--store", str(trail)]),
+                _process(LIMIT, [sys.executable, "-c", _IMPORT], environment),
+                _process("help", [*command(), "--help"], environment),
+                _process("verify", [*command(), "audit", "verify", "--store", str(trail)], environment),
             ],
             lab.budget(12),
         )
@@ -71,9 +80,11 @@ def listings(lab: Lab) -> Sequence[Row]:
     """The list of plugins, among many distributions."""
     rows = []
     for spec, plugins in ((PLUGIN_LIST, PLUGINS), (ALL_PLUGINS, INSTALLED)):
-        with lab.place() as site:
+        with lab.place() as folder:
+            site = folder / "site"
+            site.mkdir()
             install(site, INSTALLED, plugins)
-            environment = {**os.environ, "PYTHONPATH": str(site)}
+            environment = {**compiled(folder), "PYTHONPATH": str(site)}
             samples = interleave(
                 [
                     _process(LIMIT, [sys.executable, "-c", _SCAN], environment),
@@ -91,6 +102,13 @@ def command() -> list[str]:
     return [script] if script else [sys.executable, "-m", "signalpy"]
 
 
+def compiled(folder: Path) -> dict[str, str]:
+    """The environment of a process whose modules are compiled once, in the round that is left out, as pip does it."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
+
+
 def install(site: Path, count: int, plugins: int) -> None:
     """Lay down throw-away distributions as an installer would; the first ``plugins`` of them offer a component."""
     for number in range(count):
@@ -100,11 +118,13 @@ def install(site: Path, count: int, plugins: int) -> None:
         needs = "Requires-Dist: signalpy-core>=0.1,<0.2\n" if number < plugins else "Requires-Dist: click>=8\n"
         (info / "METADATA").write_text(f"Metadata-Version: 2.3\nName: {name}\nVersion: 1.0\n{needs}\nNot much.\n")
         points = f"[signalpy.components]\nthrown-away-{number} = {name}:Service\n" if number < plugins else ""
+        if number < plugins:
+            (site / f"{name}.py").write_text(_MODULE.format(name=f"thrown-away-{number}"))
         (info / "entry_points.txt").write_text(points or f"[console_scripts]\n{name} = {name}:main\n")
         (info / "RECORD").write_text(f"{name}.py,,\n{info.name}/METADATA,,\n{info.name}/entry_points.txt,,\n")
 
 
-def _process(name: str, line: Sequence[str], environment: Mapping[str, str] | None = None) -> Taker:
+def _process(name: str, line: Sequence[str], environment: Mapping[str, str]) -> Taker:
     def seconds() -> float:
         began = perf_counter()
         subprocess.run(line, env=environment, check=True, stdout=subprocess.DEVNULL)
