@@ -37,11 +37,12 @@ def _nobody(_: str) -> bool:
 
 
 class Routes:
-    """One caller's compiled routes."""
+    """The compiled routes of one door, whose policies are those of ``caller``."""
 
-    __slots__ = ("calls", "events")
+    __slots__ = ("caller", "calls", "events")
 
-    def __init__(self) -> None:
+    def __init__(self, caller: str) -> None:
+        self.caller = caller
         self.calls: dict[str, CallRoute] = {}
         self.events: dict[str, EventRoute] = {}
 
@@ -106,38 +107,40 @@ class Dispatcher:
 
     def __init__(self, hooks: HookRegistry) -> None:
         self.hooks = hooks
-        self.tables = Tables()
         self.policies = Policies()
+        self._make_tables: Callable[[], Tables] = Tables
+        self._tables: Tables | None = None
         self.gate: Gate | None = Gate()
         self._closed_gate = self.gate
-        self._callers: dict[str, Routes] = {}
+        self._in_use: set[Routes] = set()
         self._retired: list[Route] = []
         self._lock = threading.RLock()
         self._left = asyncio.Event()
         hooks.on_change = self.reroute
 
     def __repr__(self) -> str:
-        return f"<Dispatcher(callers={len(self._callers)}, retired={len(self._retired)}, {self.tables!r})>"
+        return f"<Dispatcher(callers={len(self._in_use)}, retired={len(self._retired)}, {self.tables!r})>"
+
+    @property
+    def tables(self) -> Tables:
+        """The tables in force; made when first needed after a change, since many changes come in a row."""
+        with self._lock:
+            if self._tables is None:
+                self._tables = self._make_tables()
+            return self._tables
 
     def set_gate(self, state: str, passes: Passes = _nobody) -> None:
         """Opens the gate (it is then out of the way altogether) or sets it to another state; see ``Gate.set``."""
         self._closed_gate.set(state, passes)
         self.gate = None if state == "open" else self._closed_gate
 
-    def routes(self, caller: str) -> Routes:
-        """The routes of a caller."""
-        with self._lock:
-            return self._callers.setdefault(caller, Routes())
+    def swap(self, make: Callable[[], Tables]) -> None:
+        """Puts other tables in force; what is under way keeps its route.
 
-    def forget(self, caller: str) -> None:
-        """Drops a caller that is gone."""
+        :param make: makes them from what is in force from now until the next swap.
+        """
         with self._lock:
-            self._retire(self._callers.pop(caller, Routes()))
-
-    def swap(self, tables: Tables) -> None:
-        """Puts other tables in force; what is under way keeps its route."""
-        with self._lock:
-            self.tables = tables
+            self._make_tables, self._tables = make, None
             self.reroute()
 
     def set_policies(self, change: Callable[[Policies], Policies]) -> tuple[Policies, Policies]:
@@ -153,31 +156,33 @@ class Dispatcher:
             return before, self.policies
 
     def reroute(self) -> None:
-        """Drops every route."""
+        """Drops every route. Callers that have none cost nothing."""
         with self._lock:
-            for routes in self._callers.values():
+            for routes in self._in_use:
                 self._retire(routes)
+            self._in_use.clear()
             self._retired = [route for route in self._retired if route.spans]
 
-    def call_route(self, caller: str, target: str) -> CallRoute:
-        """Makes and keeps the route of ``caller`` to ``target``."""
+    def call_route(self, routes: Routes, target: str) -> CallRoute:
+        """Makes and keeps the route of a caller to ``target``."""
         with self._lock:
-            routes = self.routes(caller)
             if len(routes.calls) >= CACHE:
                 self._retire(routes)
+            self._in_use.add(routes)
+            caller = routes.caller
             verdict = self.policies.for_invoke(caller, target) if caller != OWN else Verdict()
             recorders = self.hooks.ordered(RECORD)
             interceptors = self._around(INVOKE, target)
             route = routes.calls[target] = CallRoute(target, verdict, self.tables, recorders, interceptors)
             return route
 
-    def event_route(self, caller: str, event_type: str) -> EventRoute:
-        """Makes and keeps the route of ``caller`` publishing ``event_type``."""
+    def event_route(self, routes: Routes, event_type: str) -> EventRoute:
+        """Makes and keeps the route of a caller publishing ``event_type``."""
         with self._lock:
-            routes = self.routes(caller)
             if len(routes.events) >= CACHE:
                 self._retire(routes)
-            verdict = self._publish_verdict(caller, event_type)
+            self._in_use.add(routes)
+            verdict = self._publish_verdict(routes.caller, event_type)
             around = self.hooks.ordered(RECORD), self._around(PUBLISH, event_type)
             route = EventRoute(verdict, self.tables.subscribers(event_type), *around, self.dead_letter)
             routes.events[event_type] = route
@@ -221,7 +226,7 @@ class Dispatcher:
 
     def _all(self) -> list[Route]:
         with self._lock:
-            return [route for routes in self._callers.values() for route in routes.all()] + self._retired
+            return [route for routes in self._in_use for route in routes.all()] + self._retired
 
     def _around(self, hook: str, name: str) -> list[Implementation]:
         return [item for item in self.hooks.ordered(hook) if matches_any(name, item.options.targets) is not None]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
-from signalpy.bus.dispatcher import OWN, Dispatcher
+from signalpy.bus.dispatcher import OWN, Dispatcher, Routes
 from signalpy.bus.tasks import current_task
 from signalpy.errors import InvalidParams, LifecycleError
 from signalpy.operation import CURRENT, OUTSIDE, PLAIN, Call, Context, Fact, Publication, Span, cause
@@ -26,15 +26,15 @@ class Bus:
     :param own: the kernel itself speaks: no policy keeps it back, and it alone may publish ``kernel.*``.
     """
 
-    __slots__ = ("_calls", "_dispatcher", "_events", "_key", "_loop", "caller")
+    __slots__ = ("_calls", "_dispatcher", "_events", "_loop", "_own", "_routes", "caller")
 
     def __init__(self, dispatcher: Dispatcher, caller: str = OUTSIDE, *, own: bool = False) -> None:
         self.caller = caller
-        self._key = OWN if own else caller
+        self._own = own
         self._dispatcher = dispatcher
-        routes = dispatcher.routes(self._key)
-        self._calls = routes.calls
-        self._events = routes.events
+        self._routes = Routes(OWN if own else caller)
+        self._calls = self._routes.calls
+        self._events = self._routes.events
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
@@ -58,8 +58,8 @@ class Bus:
             raise _no_text("invoke", "target", target)
         outer = CURRENT.get() or _NOBODY
         if self._dispatcher.gate is not None:
-            await self._dispatcher.gate.admit(outer, self.caller, own=self._key is OWN)
-        route = self._calls.get(target) or self._dispatcher.call_route(self._key, target)
+            await self._dispatcher.gate.admit(outer, self.caller, own=self._own)
+        route = self._calls.get(target) or self._dispatcher.call_route(self._routes, target)
         parent = outer.span
         who = actor or outer.actor or None
         span = Span(parent=parent)
@@ -134,8 +134,8 @@ class Bus:
             fact = Fact(subjects, schema, outcome, error, occurred_at, id, instance)
         outer = CURRENT.get() or _NOBODY
         if self._dispatcher.gate is not None:
-            await self._dispatcher.gate.admit(outer, self.caller, own=self._key is OWN)
-        route = self._events.get(event_type) or self._dispatcher.event_route(self._key, event_type)
+            await self._dispatcher.gate.admit(outer, self.caller, own=self._own)
+        route = self._events.get(event_type) or self._dispatcher.event_route(self._routes, event_type)
         who = actor or outer.actor or None
         span = Span(parent=outer.span)
         event = Publication(

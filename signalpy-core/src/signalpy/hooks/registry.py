@@ -11,7 +11,7 @@ import pluggy
 from signalpy import hookspecs
 from signalpy.errors import HookError
 from signalpy.hooks.plugin import Implementation, Plugin, hooks_of, plugin_of
-from signalpy.hookspecs import NOTICES, PROJECT, RINGS
+from signalpy.hookspecs import PROJECT
 from signalpy.ordering import CycleError, stable_order
 
 log = logging.getLogger("signalpy.hooks")
@@ -75,7 +75,7 @@ class HookRegistry:
         place = instead_of.place if instead_of is not None else self._next
         others = [item for item in self._plugins.values() if item is not instead_of]
         _place(plugin, place)
-        orders = _orders([*others, plugin])
+        orders = self._orders | _orders([*others, plugin], _hooks(plugin, instead_of))
         if instead_of is not None:
             self._forget(instead_of)
         else:
@@ -88,7 +88,7 @@ class HookRegistry:
         """Takes a plugin out; one that is not in is passed over."""
         if self._plugins.get(plugin.name) is plugin:
             self._forget(plugin)
-            self._swap(_orders(self._plugins.values()))
+            self._swap(self._orders | _orders(self._plugins.values(), _hooks(plugin)))
 
     def ordered(self, hook: str) -> tuple[Implementation, ...]:
         """The implementations of ``hook``, the outermost first."""
@@ -136,13 +136,20 @@ def _place(plugin: Plugin, place: int) -> None:
         item.place = place
 
 
-def _orders(plugins: Iterable[Plugin]) -> dict[str, tuple[Implementation, ...]]:
+def _hooks(*plugins: Plugin | None) -> set[str]:
+    return {item.hook for plugin in plugins if plugin is not None for item in plugin.implementations}
+
+
+def _orders(plugins: Iterable[Plugin], hooks: Iterable[str]) -> dict[str, tuple[Implementation, ...]]:
+    """The implementations of each of ``hooks``, in order."""
     every = [item for plugin in plugins for item in plugin.implementations]
-    return {hook: _ordered([item for item in every if item.hook == hook]) for hook in (*RINGS, *NOTICES)}
+    return {hook: _ordered([item for item in every if item.hook == hook]) for hook in hooks}
 
 
 def _ordered(items: list[Implementation]) -> tuple[Implementation, ...]:
     base = sorted(items, key=lambda item: (not item.options.tryfirst, item.options.trylast, -item.place))
+    if not any(item.options.after or item.options.before for item in base):
+        return tuple(base)
     by_name = {item.plugin: item for item in base}
     after: dict[str, set[str]] = {name: set(item.options.after) for name, item in by_name.items()}
     for name, item in by_name.items():

@@ -91,7 +91,8 @@ class Activation:
         self._roster.put(unit)
         if instead_of is not None:
             self._services.swap(instead_of, unit)
-        self._services.rebind()
+        else:
+            self._services.rebind(unit)
         self.refresh()
 
     def withdraw(self, unit: Unit, *, hooks_of: Plugin | None = None) -> None:
@@ -100,7 +101,7 @@ class Activation:
         plugin = hooks_of or unit.ledger.plugin
         if plugin is not None:
             self._dispatcher.hooks.remove(plugin)
-        self._services.rebind()
+        self._services.rebind(unit)
         self.refresh()
 
     async def stop(self, unit: Unit) -> BaseException | None:
@@ -133,8 +134,8 @@ class Activation:
             raise
 
     def refresh(self) -> None:
-        """Makes the bus's tables anew from the ledgers."""
-        self._dispatcher.swap(self._roster.tables(unavailable=self.unavailable))
+        """Lets the bus's tables be made anew from the ledgers."""
+        self._dispatcher.swap(lambda: self._roster.tables(unavailable=self.unavailable))
 
     def _assemble(self, entry: Entry, spec: ComponentSpec) -> Unit:
         configuration = self._configuration()

@@ -42,9 +42,7 @@ class Services:
         if wanted.contract in self._own:
             own = self._own[wanted.contract]
             return (own,) if wanted.many else own
-        providers = [
-            unit for unit in self._roster if wanted.contract in unit.ledger.services and unit.name != spec.name
-        ]
+        providers = [unit for unit in self._roster.providers(wanted.contract) if unit.name != spec.name]
         if wanted.many:
             return tuple(unit.instance for unit in providers)
         if bound is not None and any(unit.instance is bound for unit in providers):
@@ -66,16 +64,16 @@ class Services:
 
     def swap(self, old: Unit, new: Unit) -> None:
         """Lets everybody who has the old instance have the new one, and fills up what takes all or none."""
-        for unit in self._roster:
+        for unit in self._roster.takers([*old.spec.provides, *new.spec.provides]):
             bound = unit.rt._services
             for wanted in unit.spec.requires:
                 if bound.get(wanted.attr) is old.instance and wanted.contract in new.ledger.services:
                     bound[wanted.attr] = new.instance
             self.bind(unit)
 
-    def rebind(self) -> None:
-        """Brings the optional services and the tuples of all active units up to date."""
-        for unit in self._roster:
+    def rebind(self, changed: Unit) -> None:
+        """Brings the optional services and the tuples of all up to date who require what ``changed`` provides."""
+        for unit in self._roster.takers(changed.spec.provides):
             self.bind(unit)
 
     def dependents(self, unit: Unit) -> list[Unit]:
