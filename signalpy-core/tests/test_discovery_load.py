@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from signalpy import DefinitionError, Kernel
 from signalpy.configuration import PluginSettings
 from signalpy.definition import spec_of
 from signalpy.discovery import Candidate, LoadError, scan
@@ -96,3 +97,35 @@ def test_a_malformed_reference_fails_too() -> None:
     """A candidate that was made by hand with a bad reference says so."""
     with pytest.raises(LoadError, match='expected "module:object"'):
         Candidate("x", "signalpy-x", "1", "nowhere").load()
+
+
+async def test_only_those_named(importable: Site) -> None:
+    """A kernel that is given names takes in these components, with their distribution, and imports no other."""
+    importable.component("signalpy-orders", "orders")
+    importable.install("signalpy-stock", entry_points="[signalpy.components]\nstock = no_such_module:Stock\n")
+    kernel = Kernel()
+    kernel.discover(["orders"])
+    async with kernel:
+        [config, orders] = kernel.plugins()
+        assert ("config", "orders", "signalpy-orders") == (config.name, orders.name, orders.distribution)
+        assert "pong from orders" == await kernel.bus.invoke("orders.ping")
+
+
+async def test_an_essential_component_counts_only_if_named(importable: Site) -> None:
+    """What a distribution declares essential does not keep a kernel from booting that was not given its name."""
+    essential = (
+        "[signalpy.components]\nstock = no_such_module:Stock\n[signalpy.essential]\nstock = no_such_module:Stock\n"
+    )
+    importable.install("signalpy-stock", entry_points=essential)
+    importable.component("signalpy-orders", "orders")
+    kernel = Kernel()
+    kernel.discover(["orders"])
+    async with kernel:
+        assert kernel.get("orders")
+
+
+def test_a_name_that_nobody_has(importable: Site) -> None:
+    """The nearest installed one is told."""
+    importable.component("signalpy-orders", "orders")
+    with pytest.raises(DefinitionError, match=r"has the component 'order'\. Did you mean 'orders'\?"):
+        Kernel().discover(["order"])

@@ -20,6 +20,8 @@ from signalpy.discovery.entry import Entry
 from signalpy.discovery.installed import Installed, Reading, read
 from signalpy.discovery.judge import Judge
 from signalpy.discovery.waiver import waived
+from signalpy.errors import DefinitionError
+from signalpy.matching import did_you_mean
 from signalpy.states import State
 
 log = logging.getLogger("signalpy.discovery")
@@ -54,6 +56,20 @@ class Discovery:
         return next(
             (candidate for candidate in named if candidate.state is State.DISCOVERED), named[0] if named else None
         )
+
+    def only(self, names: Iterable[str]) -> Discovery:
+        """The same outcome for these components alone.
+
+        :raises DefinitionError: for a name that no installed distribution has.
+        """
+        chosen, known = frozenset(names), {candidate.name for candidate in self.candidates}
+        for name in sorted(chosen - known):
+            advice = did_you_mean(name, known) or " Install it, or give its class."
+            raise DefinitionError(
+                f"no installed distribution has the component {name!r}.{advice}", component=name, method=None
+            )
+        kept = tuple(candidate for candidate in self.candidates if candidate.name in chosen)
+        return replace(self, candidates=kept, essential=self.essential & chosen)
 
     def refusal(self, group: str, name: str) -> str:
         """Why no entry point ``name`` of ``group`` may be loaded, in words; empty if one may or there is none."""

@@ -125,23 +125,28 @@ class Kernel:
         """The configuration in force."""
         return self._configuration.current
 
-    def discover(self, components: Iterable[type] | None = None) -> None:
-        """Takes in the components of installed distributions, or just the classes given. Calls accumulate.
+    def discover(self, components: Iterable[type | str] | None = None) -> None:
+        """Takes in the components of installed distributions, or just those given. Calls accumulate.
 
         Nothing is imported here; a class that is given by hand beats an installed component of its name.
 
+        :param components: classes, and names of installed components, of which no other is then taken in.
         :raises LifecycleError: if the kernel has booted.
-        :raises DefinitionError: for what is no component class, and for two classes of one name.
+        :raises DefinitionError: for what is no component class, for two classes of one name, and for a name that no
+            installed distribution has.
         """
         self._only_before_boot("discover", "add(cls)")
         self._discovered = True
-        if components is None:
+        given = list(components) if components is not None else []
+        names = [item for item in given if isinstance(item, str)]
+        if components is None or names:
             found = scan(self.configuration.plugins)
+            found = found if components is None else found.only(names)
             self._catalog.add_candidates(found.candidates)
             self._essential |= found.essential
-            return
-        for cls in components:
-            self._take_in(cls)
+        for cls in given:
+            if not isinstance(cls, str):
+                self._take_in(cls)
 
     def adopt(self, service: object, name: str, *, methods: Iterable[str] | None = None, version: str = "0") -> None:
         """Makes a component out of an object that exists already; see ``signalpy.adopted``.
