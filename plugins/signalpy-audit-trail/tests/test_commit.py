@@ -4,9 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from signalpy_audit_trail.commit import append_sync, commit
+from signalpy_audit_trail.store import WriteFailed
 from signalpy_audit_trail.stores.file import FileStore
 
 Records = Callable[[], list[dict[str, Any]]]
@@ -90,3 +92,22 @@ def test_repeats_are_found_over_processes(root: Path, make: Any) -> None:
         assert commit(second, [make(id=f"d{number}", given=True)])[0].repeat
     one.close()
     two.close()
+
+
+def test_what_a_draft_needs_is_done_once_before_anything_is_written(
+    store: FileStore, make: Any, records: Records
+) -> None:
+    """A key is durable before the first record that needs it; where it cannot be, nothing is written."""
+    found: list[int] = []
+
+    def pay() -> None:
+        found.append(len(records()))
+
+    def fail() -> None:
+        raise WriteFailed("no room for keys")
+
+    drafts = [msgspec.structs.replace(make(), needs=pay) for _ in range(3)]
+    commit(store, drafts)
+    with pytest.raises(WriteFailed):
+        commit(store, [make(), msgspec.structs.replace(make(), needs=fail)])
+    assert ([0], 3) == (found, len(records()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signalpy_audit_trail.drafting import SMALLEST, Drafting, fitted
+from signalpy_audit_trail.drafting import SMALLEST, Drafting, Seen, fitted
 from signalpy_audit_trail.encoding import plain
 from signalpy_audit_trail.record import SEQ_ROOM, Record, body, replaced
 
@@ -175,18 +176,30 @@ def test_a_given_id_can_be_renamed() -> None:
     assert body(replaced(FULL, id="fresh", duplicate_of=FULL.id)) == fresh.body
 
 
-def test_privacy_sees_every_record_once_before_it_is_cut_or_encoded() -> None:
-    """What must not be stored is taken out at one place, and again from the record itself when that is renamed."""
-    seen: list[Record] = []
+class Hiding:
+    """A protection that hides all data, and owes something."""
 
-    def protect(record: Record) -> Record:
-        seen.append(record)
+    def __init__(self) -> None:
+        self.seen: list[tuple[Record, Seen]] = []
+
+    def protect(self, record: Record, seen: Seen) -> Record:
+        self.seen.append((record, seen))
         return replaced(record, data="[redacted]")
 
+    def owed(self) -> Callable[[], None]:
+        return self.pay
+
+    def pay(self) -> None: ...
+
+
+def test_privacy_sees_every_record_once_before_it_is_cut_or_encoded() -> None:
+    """What must not be stored is taken out at one place, and again from the record itself when that is renamed."""
+    hiding, seen = Hiding(), Seen({"pan": HUGE})
     secret = replaced(FULL, data={"pan": HUGE})
-    draft = Drafting(SMALLEST, protect).draft(secret, given=True)
-    assert [secret] == seen
+    draft = Drafting(SMALLEST, hiding).draft(secret, given=True, seen=seen)
+    assert [(secret, seen)] == hiding.seen
     assert HUGE[:100].encode() not in draft.body
     assert draft.renamed is not None
-    draft.renamed("fresh", "held")
-    assert ["fresh"] == [record.id for record in seen[1:]]
+    again = draft.renamed("fresh", "held")
+    assert [("fresh", seen)] == [(record.id, what) for record, what in hiding.seen[1:]]
+    assert [hiding.pay] * 2 == [draft.needs, again.needs]

@@ -109,7 +109,7 @@ def test_a_returned_error_is_a_failure(result: object, outcome: str, error: obje
 
 def test_a_cancelled_operation_is_cancelled() -> None:
     """A cancellation is no failure, and has no error to tell."""
-    assert ("cancelled", None, MISSING) == raised(asyncio.CancelledError("why"), "x")
+    assert ("cancelled", None, MISSING, None) == raised(asyncio.CancelledError("why"), "x")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ _EVENT_TYPES_KEPT: Final = 4096
 class Capture:
     """Decides what is captured, and takes it.
 
+    :param looked_into: of which event types and targets the values are to be taken also where they are not stored.
     :param clock: tells the time; aware.
     :param new_id: makes ids.
     """
@@ -39,6 +40,7 @@ class Capture:
         settings: Settings,
         origins: Origins,
         *,
+        looked_into: Callable[[str], bool] = lambda _: False,
         clock: Callable[[], datetime] = now,
         new_id: Callable[[], str] = fresh_id,
     ) -> None:
@@ -46,6 +48,7 @@ class Capture:
         self._limit = settings.max_record
         self._subjects = Subjects(settings.subjects)
         self._origins = origins
+        self._looked_into = looked_into
         self._clock = clock
         self._new_id = new_id
         self._wants = lru_cache(maxsize=_EVENT_TYPES_KEPT)(self._matches)
@@ -85,10 +88,18 @@ class Capture:
 
     def _call(self, call: Call, level: str) -> Taken:
         common, cut = self._common(call, record.INVOKE, call.target, concerned=call.target.partition(".")[0])
-        asked = level != METADATA or self._subjects.lead_into(call.target, "params")
+        whole = self._looked_into(call.target)
+        asked = whole or level != METADATA or self._subjects.lead_into(call.target, "params")
         params = self._snapshot(call.params) if asked else None
         return TakenCall(
-            call, common, cut, level=level, params=params, snapshot=self._snapshot, subjects=self._subjects
+            call,
+            common,
+            cut,
+            level=level,
+            params=params,
+            snapshot=self._snapshot,
+            subjects=self._subjects,
+            whole=whole,
         )
 
     def _access(self, call: Call) -> Taken:
@@ -102,8 +113,15 @@ class Capture:
         if event.occurred_at is not None:
             common["time"] = self._moment(event.occurred_at)
         common["schema"] = self._text(event.schema)
+        looked_into = whole or self._looked_into(event.event_type)
+        data = self._snapshot(event.data) if looked_into else None
         return TakenEvent(
-            event, common, cut, data=self._snapshot(event.data) if whole else None, subjects=self._subjects
+            event,
+            common,
+            cut,
+            data=data if whole else None,
+            subjects=self._subjects,
+            seen=None if data is None else data.value,
         )
 
     def _common(

@@ -17,6 +17,8 @@ def commit(store: Store, drafts: Sequence[Draft]) -> list[Receipt]:
 
     :raises StoreError: none of them counts as written.
     """
+    for need in {draft.needs for draft in drafts if draft.needs is not None}:
+        need()
     given = [draft.id for draft in drafts if draft.given]
     if given:
         store.prepare(given)
@@ -62,7 +64,9 @@ def _decide(draft: Draft, seq: int, holders: Sequence[tuple[int, bytes]]) -> tup
     if not draft.given or not holders:
         return draft, Receipt(seq, draft.id)
     for position, kept in holders:
-        if is_repeat(draft.body, kept):
+        if is_repeat(draft, kept):
             return draft, Receipt(position, draft.id, repeat=True)
     other = rename(draft, str(uuid_utils.uuid7()))
+    if other.needs is not None:
+        other.needs()
     return other, Receipt(seq, other.id)

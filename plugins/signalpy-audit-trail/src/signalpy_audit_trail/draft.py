@@ -22,6 +22,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """The id came from a publisher. Only such ids are looked up, so that a repeated delivery is known."""
     renamed: Callable[[str, str], Draft] | None = None
     """``renamed(new_id, duplicate_of)`` is the same record for when the given id is held by another fact."""
+    needs: Callable[[], None] | None = None
+    """What is to be done before it may be written; a `StoreError` out of it means that it may not (yet)."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -52,6 +54,7 @@ class GapFactory(Protocol):
 class Fact(msgspec.Struct, frozen=True):
     """What tells one fact from another under the same id, and whether it was denied."""
 
+    id: str | None = None
     caller: str | None = None
     action: str | None = None
     outcome: str | None = None
@@ -62,13 +65,20 @@ _decode_fact = msgspec.json.Decoder(Fact).decode
 _decode_data: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder().decode
 
 
-def is_repeat(body: bytes, kept: bytes) -> bool:
-    """Tell whether ``body`` is the fact that the leaf ``kept`` holds: same caller, action and data, and neither denied.
+def is_repeat(draft: Draft, kept: bytes) -> bool:
+    """Tell whether ``draft`` is the fact that the leaf ``kept`` holds: same caller, action, data, and neither denied.
+
+    Data may be encrypted, and are then bound to the id of their record: where the fact was kept under another id, it
+    is compared as it would be under that one.
 
     A denied attempt is never a repeat: what was denied before may be allowed now, and each denial is a fact of its own.
     """
     try:
-        new, old = _decode_fact(body), _decode_fact(kept)
+        old = _decode_fact(kept)
+        body = draft.body
+        if draft.renamed is not None and old.id is not None and old.id != draft.id:
+            body = draft.renamed(old.id, draft.id).body
+        new = _decode_fact(body)
         if "denied" in (new.outcome, old.outcome) or (new.caller, new.action) != (old.caller, old.action):
             return False
         return bytes(new.data) == bytes(old.data) or _decode_data(new.data) == _decode_data(old.data)

@@ -1,13 +1,13 @@
 """The one place through which every record passes before it is stored: protected, made to fit, turned into bytes.
 
-Nothing else makes a `Draft`. What must not be stored is taken out here, in ``protect``, before size and bytes are
+Nothing else makes a `Draft`. What must not be stored is taken out here, by a `Protection`, before size and bytes are
 thought of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.encoding import encode
@@ -28,30 +28,58 @@ _LIST_ROOM: Final = 200
 """Bytes in which the names of all fields can be listed."""
 
 
+class Seen(NamedTuple):
+    """What is known of an operation besides its record.
+
+    :param values: what its data would be if everything of it were stored; ``None`` where that is the record's data.
+    :param raised: the exception that ended it.
+    :param carried: the id of a stored record whose values these are: they are protected already.
+    """
+
+    values: Json = None
+    raised: BaseException | None = None
+    carried: str | None = None
+
+
+NOTHING: Final = Seen()
+
+
+class Protection(Protocol):
+    """What privacy makes of records."""
+
+    def protect(self, record: Record, seen: Seen) -> Record:
+        """``record`` as it may be stored. It is given every record, before it is cut and encoded."""
+
+    def owed(self) -> Callable[[], None] | None:
+        """What must be done before what was protected so far is stored, such as to make a key durable."""
+
+
 class Drafting:
     """Makes drafts of records.
 
     :param limit: the most bytes that a stored record may have.
-    :param protect: what privacy makes of a record; given every record, before it is cut and encoded.
     """
 
-    def __init__(self, limit: int, protect: Callable[[Record], Record] | None = None) -> None:
+    def __init__(self, limit: int, protection: Protection | None = None) -> None:
         self.limit = limit
-        self._protect = protect
+        self._protection = protection
         self._id_room = 130 if limit >= 2 * SMALLEST else 74
 
-    def draft(self, record: Record, *, given: bool = False) -> Draft:
+    def draft(self, record: Record, *, given: bool = False, seen: Seen = NOTHING) -> Draft:
         """The draft of ``record``.
 
         :param given: whether the id came from a publisher.
         """
-        kept = self._short_ids(record)
-        final = fitted(self._protect(kept) if self._protect else kept, self.limit)
+        kept, needs = self._short_ids(record), None
+        if self._protection is not None:
+            kept = self._protection.protect(kept, seen)
+            needs = self._protection.owed()
+        final = fitted(kept, self.limit)
 
         def renamed(id: str, duplicate_of: str) -> Draft:
-            return self.draft(replaced(record, id=id, duplicate_of=duplicate_of))
+            return self.draft(replaced(record, id=id, duplicate_of=duplicate_of), seen=seen)
 
-        return Draft(id=final.id, body=body(final), given=given, renamed=renamed if given else None)
+        return Draft(id=final.id, body=body(final), given=given, renamed=renamed if given else None, needs=needs)
 
     def _short_ids(self, record: Record) -> Record:
         long = {}

@@ -62,6 +62,11 @@ def written(path: Path) -> str:
     return "".join(_shown(step) for step in path).removeprefix(".")
 
 
+def exact(path: Path) -> str:
+    """The text of a path with every key in full."""
+    return "".join(_shown(step, most=len(step) if isinstance(step, str) else 0) for step in path).removeprefix(".")
+
+
 def find(value: Json, path: Path) -> Iterator[tuple[Path, Json]]:
     """Every place in ``value`` that ``path`` leads to, in order, as its exact path and what is there."""
     if not path:
@@ -102,10 +107,10 @@ def _unquoted(text: str) -> str:
         raise ValueError(f"path: expected a JSON string in brackets, found {text!r}: {wrong}") from wrong
 
 
-def _shown(step: Step) -> str:
+def _shown(step: Step, *, most: int = _KEY_SHOWN) -> str:
     if isinstance(step, Wild):
         return step.value if step is Wild.ELEMENT else f".{step.value}"
     if isinstance(step, int):
         return f"[{step}]"
-    key = step if len(step) <= _KEY_SHOWN else step[:_KEY_SHOWN] + "…"
+    key = step if len(step) <= most else step[:most] + "…"
     return f".{key}" if _PLAIN.fullmatch(key) else f"[{msgspec.json.encode(key).decode()}]"

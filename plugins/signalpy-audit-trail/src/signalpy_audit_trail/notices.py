@@ -12,7 +12,7 @@ from signalpy import Operation, PluginInfo
 from signalpy.operation import current
 from signalpy_audit_trail import record
 from signalpy_audit_trail.draft import Draft
-from signalpy_audit_trail.drafting import Drafting
+from signalpy_audit_trail.drafting import NOTHING, Drafting, Seen
 from signalpy_audit_trail.encoding import plain
 from signalpy_audit_trail.fieldpath import written
 from signalpy_audit_trail.origin import Origins
@@ -64,6 +64,7 @@ class Notices:
             error=told(error if error is not None else info.reason, info.name) if failed else None,
             data={"state": str(info.state), "reason": info.reason} if info.reason else {"state": str(info.state)},
             origin=self._origins.of(info.name),
+            seen=Seen(raised=error),
         )
 
     def policy(
@@ -114,12 +115,22 @@ class Notices:
             outcome=record.IN_DOUBT,
             data=intent.get("data", UNSET),
             origin=intent.get("origin", {}),
+            seen=Seen(carried=str(intent.get("id"))),
         )
 
     def _own(self, what: str, kind: str = record.LIFECYCLE, **fields: Any) -> Draft:
         return self._draft(kind, f"{NAME}.{what}", target=NAME, **{"outcome": SUCCESS, **fields})
 
-    def _draft(self, kind: str, action: str, *, outcome: str = SUCCESS, data: object = UNSET, **fields: Any) -> Draft:
+    def _draft(
+        self,
+        kind: str,
+        action: str,
+        *,
+        outcome: str = SUCCESS,
+        data: object = UNSET,
+        seen: Seen = NOTHING,
+        **fields: Any,
+    ) -> Draft:
         moment = stamp(self._clock())
         payload = plain(data, most=self._drafting.limit) if data is not UNSET else None
         known = {"id": self._new_id(), "time": moment, "caller": "kernel", "origin": self._origins.of(NAME), **fields}
@@ -132,7 +143,8 @@ class Notices:
                 data=payload.value if payload is not None else UNSET,
                 truncated=tuple(written(("data", *path)) for path in payload.cut) if payload is not None else (),
                 **known,
-            )
+            ),
+            seen=seen,
         )
 
 

@@ -24,11 +24,13 @@ class Ending(NamedTuple):
 
     :param error: ``{"type", "message", "by"}``, each where known.
     :param result: what it returned, `MISSING` if it raised.
+    :param raised: what it raised, if that is a failure.
     """
 
     outcome: str
     error: dict[str, Json] | None = None
     result: object = MISSING
+    raised: BaseException | None = None
 
 
 class Denials:
@@ -73,8 +75,8 @@ def raised(error: BaseException, by: str, *, denied: bool = False) -> Ending:
         return Ending(CANCELLED)
     if denied:
         rule = stored(error, "rule")
-        return Ending(DENIED, told(error, text(rule) if is_a(rule, str) else by))
-    return Ending(FAILURE, told(error, by))
+        return Ending(DENIED, told(error, text(rule) if is_a(rule, str) else by), raised=error)
+    return Ending(FAILURE, told(error, by), raised=error)
 
 
 def told(error: object, by: str) -> dict[str, Json]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from signalpy_audit_trail.draft import Draft
-from signalpy_audit_trail.drafting import Drafting
+from signalpy_audit_trail.drafting import Drafting, Seen
 from signalpy_audit_trail.outcome import Ending
 from signalpy_audit_trail.record import now, stamp
 from signalpy_audit_trail.taken import Taken
@@ -32,7 +32,8 @@ class Scribe:
         """
         moment = stamp(self._clock())
         try:
-            return self._drafting.draft(taken.record(ending, moment), given=taken.given)
+            record = taken.record(ending, moment)
+            return self._drafting.draft(record, given=taken.given, seen=Seen(taken.seen, ending.raised))
         except Exception:
             log.exception("a record is kept without its data, since making it failed")
             return self._drafting.draft(taken.bare(ending, moment), given=taken.given)

@@ -32,9 +32,11 @@ class Taken:
     :param common: the fields of its record that are known from the start.
     :param cut: places in them where something was left out.
     :ivar given: its id came from a publisher.
+    :ivar seen: the values that were taken, stored or not, in the shape of a record's ``data``.
     """
 
     given = False
+    seen: Json = None
 
     def __init__(self, operation: Captured, common: Mapping[str, Any], cut: Iterable[Path]) -> None:
         self.operation = operation
@@ -86,8 +88,9 @@ class Taken:
 class TakenCall(Taken):
     """A call: its parameters from the start, at its end the result, as far as the level says.
 
-    :param params: a snapshot, where level or subjects ask for it.
+    :param params: a snapshot, where level, subjects or privacy ask for it.
     :param snapshot: takes one of the result.
+    :param whole: whether privacy asks for the result, whatever the level is.
     """
 
     operation: Call
@@ -102,12 +105,14 @@ class TakenCall(Taken):
         params: Plain | None,
         snapshot: Callable[[object], Plain],
         subjects: Subjects,
+        whole: bool = False,
     ) -> None:
         super().__init__(operation, common, cut)
         self._level = level
         self._params = params
         self._snapshot = snapshot
         self._subjects = subjects
+        self._whole = whole
         self._started = time.perf_counter_ns()
 
     @property
@@ -120,10 +125,11 @@ class TakenCall(Taken):
         """The record of the call; ``data`` holds parameters and result where the level says so."""
         duration = (time.perf_counter_ns() - self._started) // 1000
         parts = {} if self._params is None else {"params": self._params}
-        asked = self._level == FULL or self._subjects.lead_into(self.operation.target, "result")
+        asked = self._whole or self._level == FULL or self._subjects.lead_into(self.operation.target, "result")
         if asked and ending.result is not MISSING:
             parts["result"] = self._snapshot(ending.result)
-        subjects = self._subjects.of(self.operation.target, {name: part.value for name, part in parts.items()})
+        self.seen = {name: part.value for name, part in parts.items()}
+        subjects = self._subjects.of(self.operation.target, self.seen)
         kept = {name: parts[name] for name in _KEPT[self._level] if name in parts}
         return self._made(
             ending,
@@ -140,6 +146,7 @@ class TakenEvent(Taken):
     """An event: the fact that its publisher tells, complete from the start.
 
     :param data: a snapshot of the payload; ``None`` if no payload is to be stored.
+    :param seen: the payload, if it is only to be seen.
     """
 
     operation: Publication
@@ -152,8 +159,10 @@ class TakenEvent(Taken):
         *,
         data: Plain | None,
         subjects: Subjects,
+        seen: Json = None,
     ) -> None:
         super().__init__(operation, common, cut)
+        self.seen = data.value if data is not None else seen
         self.given = operation.id is not None
         self._data = data
         self._subjects = subjects
