@@ -10,14 +10,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from signalpy_audit_trail.private import replace_file
+from signalpy_audit_trail.private import alone, replace_file
 from signalpy_audit_trail.signing.note import NoteError, Signer, Verifier, name_is_good
 
 PRIVATE: Final = "signing.key"
@@ -54,7 +50,7 @@ class Keys:
         if not self.exists():
             try:
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with _alone(self.folder):
+                with alone(self.folder):
                     if not self.exists():
                         return self.make(name)
             except OSError as error:
@@ -104,16 +100,6 @@ class Keys:
 
     def _write(self, name: str, text: str) -> None:
         replace_file(self.folder / name, text.encode())
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _encoded(signer: Signer) -> str:

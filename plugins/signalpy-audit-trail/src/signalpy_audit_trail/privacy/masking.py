@@ -1,0 +1,117 @@
+"""Takes values out of texts that tell of them: of an error's words, above all. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from signalpy_audit_trail.encoding import encode
+from signalpy_audit_trail.fieldpath import Json
+
+REDACTED: Final = "[redacted]"
+
+_WORD: Final = 4
+"""Texts that are shorter are taken out only where they stand as a word of their own."""
+
+_MOST: Final = 2000
+"""How many texts are looked for; where a value holds more, all of the text is taken out."""
+
+_BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4}){2,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+
+
+class Mask:
+    """What takes some values out of texts.
+
+    :param values: the values; of objects and lists, all that they hold, and the keys.
+    """
+
+    __slots__ = ("_pattern", "texts")
+
+    def __init__(self, values: Iterable[Json]) -> None:
+        self.texts: frozenset[str] = frozenset(
+            form for value in values for text in _texts(value) for form in _forms(text)
+        )
+        self._pattern: re.Pattern[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Mask({len(self.texts)} texts)>"
+
+    def __bool__(self) -> bool:
+        return bool(self.texts)
+
+    def __reduce__(self) -> tuple[type[Mask], tuple[tuple[Json, ...]]]:
+        """Copies of this, in other processes for instance, know no value."""
+        return (Mask, ((),))
+
+    def within(self, text: str) -> bool:
+        """Whether something is to be taken out of ``text``."""
+        return self(text) != text
+
+    def __call__(self, text: str) -> str:
+        """``text`` with ``[redacted]`` for each value in it, whatever the case of its letters."""
+        if not self.texts or not text:
+            return text
+        if len(self.texts) > _MOST:
+            return REDACTED
+        if self._pattern is None:
+            self._pattern = _compiled(self.texts)
+        return self._pattern.sub(REDACTED, text)
+
+
+def masked(value: Json, mask: Mask) -> Json:
+    """``value`` with the values taken out of all its texts."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {key: masked(child, mask) for key, child in value.items()}
+    return [masked(child, mask) for child in value] if isinstance(value, list) else value
+
+
+def text_of(value: Json) -> str:
+    """A value as the text that a subject is: texts as they are, others as their JSON."""
+    return value if isinstance(value, str) else encode(value).decode()
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield key
+            yield from _texts(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _texts(child)
+    elif value is not None and not isinstance(value, bool):
+        yield text_of(value)
+
+
+def _forms(text: str) -> Iterator[str]:
+    """How a text may be told: as it is, as Python or JSON quote it, and what its base64 stands for."""
+    if not text.strip():
+        return
+    yield text
+    yield repr(text)[1:-1]
+    yield encode(text).decode()[1:-1]
+    if text[10:11] == "T":
+        yield text.replace("T", " ", 1)  # how Python shows a moment
+    if _BASE64.fullmatch(text):
+        try:
+            raw = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            return
+        yield repr(raw)[2:-1]
+        yield raw.hex()
+        decoded = raw.decode("utf-8", "replace").strip()
+        if "\ufffd" not in decoded and len(decoded) >= _WORD:
+            yield decoded
+
+
+def _compiled(texts: Iterable[str]) -> re.Pattern[str]:
+    ordered = sorted(texts, key=len, reverse=True)  # of texts that begin alike, the longest is to be found
+    return re.compile("|".join(_found(text) for text in ordered), re.IGNORECASE)
+
+
+def _found(text: str) -> str:
+    return re.escape(text) if len(text) >= _WORD else rf"(?<!\w){re.escape(text)}(?!\w)"

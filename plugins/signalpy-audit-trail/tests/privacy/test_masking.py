@@ -1,0 +1,72 @@
+"""Values are taken out of texts that tell of them."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalpy_audit_trail.encoding import plain
+from signalpy_audit_trail.outcome import message
+from signalpy_audit_trail.privacy.masking import Mask, masked
+
+
+@pytest.mark.parametrize(
+    ("values", "text", "expected"),
+    [
+        (["DE89370400440532013000"], "bad iban DE89370400440532013000!", "bad iban [redacted]!"),
+        (["Zoe Miller"], "no account of zoe miller", "no account of [redacted]"),
+        (
+            [{"name": "Zoe", "tags": ["blue", 4242]}],
+            "Zoe: blue, 4242; Zoey",
+            "[redacted]: [redacted], [redacted]; Zoey",
+        ),
+        (["it's\nme"], 'name "it\'s\\nme"', 'name "[redacted]"'),
+        ([12], "12 of 123 in 1.12", "[redacted] of 123 in 1.[redacted]"),
+        ([True, None, "", "  "], "True None", "True None"),
+        ([base64.b64encode(b"\xffsecret").decode()], "got b'\\xffsecret'", "got b'[redacted]'"),
+        ([base64.b64encode(b"secret").decode()], "got secret", "got [redacted]"),
+        (["2026-01-31T09:30:00"], "at 2026-01-31 09:30:00", "at [redacted]"),
+        (["alice", "alice@example.org"], "to alice@example.org", "to [redacted]"),
+    ],
+)
+def test_every_form_of_a_value_goes(values: Any, text: str, expected: str) -> None:
+    """As it is, quoted, in other case, as bytes show it; short ones only as a word."""
+    assert expected == Mask(values)(text)
+
+
+@given(st.text(min_size=4).filter(lambda text: text.strip()), st.text())
+def test_no_text_holds_the_value_afterwards(secret: str, around: str) -> None:
+    """However an exception tells of it."""
+    value = plain(secret).value
+    mask = Mask([value])
+    for error in (
+        ValueError(f"{around}{secret}"),
+        ValueError(around, secret),
+        ValueError(repr(secret)),
+        KeyError(secret),
+    ):
+        assert str(value) not in mask(message(error)).replace("[redacted]", "")
+
+
+def test_texts_in_texts_of_values_are_masked_too() -> None:
+    """Every text of a value is looked through; keys of a message that is an object stay."""
+    assert {"a": ["[redacted] b", 1], "n": None} == masked({"a": ["secret b", 1], "n": None}, Mask(["secret"]))
+
+
+def test_too_many_values_take_the_whole_text() -> None:
+    """What cannot be looked for one by one is not stored at all."""
+    assert "[redacted]" == Mask([[f"value {n}" for n in range(5000)]])("any text")
+
+
+def test_a_mask_shows_and_copies_no_value() -> None:
+    """It may be kept with an exception, and that may be shown or sent elsewhere."""
+    mask = Mask(["secret-value"])
+    assert "secret" not in repr(mask)
+    assert b"secret" not in pickle.dumps(mask)
+    assert "secret-value" == copy.copy(mask)("secret-value")
