@@ -1,18 +1,24 @@
-"""RECORD, the inventory, and the lock file: what changed since somebody looked."""
+"""RECORD, the inventory, the files themselves, and the lock file: what changed since somebody looked."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import re
+import tomllib
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from signalpy import BootError, Kernel
 from signalpy.configuration import PluginSettings
 from signalpy.discovery import Candidate, Discovery, scan
+from signalpy.discovery.inspection import Inspection, inspect
 from signalpy.discovery.lock import lock_of, read, write
-from signalpy.discovery.records import changed_files, inventory, record_sha256, rows
+from signalpy.discovery.records import inventory, record_sha256, rows
 from signalpy.errors import ConfigError
 from signalpy.states import State
 
@@ -46,7 +52,7 @@ class TestRecords:
         site.component("signalpy-orders", "orders")
         metadata = scan(PluginSettings(), path=site.path).installed[0].metadata
         assert "signalpy_orders.py" in [row.path for row in rows(metadata)]
-        assert [] == changed_files(metadata)
+        assert () == inspect(metadata).changed
 
     def test_the_hash_is_that_of_the_file(self, site: Site) -> None:
         """It is what `sha256sum RECORD` prints, whatever the line ends are."""
@@ -79,7 +85,82 @@ class TestRecords:
         """A distribution that no installer wrote has no hash, and nothing to compare."""
         (site.component("signalpy-orders", "orders") / "RECORD").unlink()
         assert None is inventory(["signalpy-orders"], path=site.path)[0]["record_sha256"]
-        assert None is lock_of(scan(PluginSettings(), path=site.path).installed).distributions[0].files_sha256
+        assert None is lock_of(scan(PluginSettings(), path=site.path).installed).distribution[0].files_sha256
+
+
+PACKAGE = {"acme_x/__init__.py": "", "acme_x/part.py": "X = 1\n"}
+
+
+def inspected(site: Site) -> Inspection:
+    [found] = scan(PluginSettings(), path=site.path).installed
+    return inspect(found.metadata)
+
+
+class TestInspection:
+    @pytest.fixture(autouse=True)
+    def _package(self, site: Site) -> None:
+        self.info = site.install("acme-x", entry_points="[signalpy.components]\nx = acme_x:X\n", modules=PACKAGE)
+
+    def test_as_it_was_installed(self, site: Site) -> None:
+        """Nothing is wrong with what is as its installer left it, compiled files included."""
+        (site.root / "acme_x" / "__pycache__").mkdir()
+        (site.root / "acme_x" / "__pycache__" / "part.cpython-311.pyc").write_bytes(b"x")
+        assert [] == inspected(site).problems
+
+    def test_what_an_installer_adds_makes_no_difference(self, site: Site) -> None:
+        """The same wheel has the same hash, whoever installs it, in which order, with scripts and compiled files."""
+        before = inspected(site).sha256
+        lines = (self.info / "RECORD").read_text().splitlines()
+        added = ["../../bin/acme,sha256=abc,1", "acme_x/__pycache__/part.cpython-311.pyc,,"]
+        (self.info / "RECORD").write_text("\r\n".join([*added, *reversed(lines)]))
+        (self.info / "INSTALLER").write_text("another")
+        assert before == inspected(site).sha256
+        assert ("../../bin/acme", f"{self.info.name}/INSTALLER") == tuple(sorted(inspected(site).changed))
+
+    @pytest.mark.parametrize("name", ["more.py", f"part{EXTENSION_SUFFIXES[0]}", "part/__init__.py", "part.pyc"])
+    def test_what_could_be_imported_besides(self, site: Site, name: str) -> None:
+        """A module that somebody adds to the package, or puts before one of its own, is found."""
+        before = inspected(site).sha256
+        added = site.root / "acme_x" / name
+        added.parent.mkdir(exist_ok=True)
+        added.write_bytes(b"")
+        found = inspected(site)
+        assert ((f"acme_x/{name}",), [f"in its packages and not in RECORD: acme_x/{name}"]) == (
+            found.unlisted,
+            found.problems,
+        )
+        assert before != found.sha256
+
+    def test_a_folder_that_is_a_link(self, site: Site) -> None:
+        """So is a link, behind which anything may stand."""
+        (site.root / "acme_x" / "elsewhere").symlink_to(site.root.parent)
+        assert ("acme_x/elsewhere",) == inspected(site).unlisted
+
+    def test_data_is_not_code(self, site: Site) -> None:
+        """What cannot be imported may come and go: some plugins keep their caches there."""
+        (site.root / "acme_x" / "cache.json").write_text("{}")
+        assert [] == inspected(site).problems
+
+    def test_a_line_without_a_hash(self, site: Site) -> None:
+        """A module that RECORD lists without a hash could be anything."""
+        record = self.info / "RECORD"
+        record.write_text(re.sub(r"acme_x/part\.py,.*", "acme_x/part.py,,", record.read_text()))
+        assert ["in RECORD without a hash: acme_x/part.py"] == inspected(site).problems
+
+    @pytest.mark.parametrize("algorithm", ["sha512", "md4ever", "shake_128"])
+    def test_another_algorithm(self, site: Site, algorithm: str) -> None:
+        """A hash of another kind is checked if it can be, and counts as changed if not."""
+        digest = base64.urlsafe_b64encode(hashlib.sha512(b"X = 1\n").digest()).rstrip(b"=").decode()
+        record = self.info / "RECORD"
+        record.write_text(re.sub(r"acme_x/part\.py,.*", f"acme_x/part.py,{algorithm}={digest},6", record.read_text()))
+        assert (() if algorithm == "sha512" else ("acme_x/part.py",)) == inspected(site).changed
+
+    def test_many_are_counted(self, site: Site) -> None:
+        """A message names some, and says how many more there are."""
+        for number in range(5):
+            (site.root / "acme_x" / f"more{number}.py").write_text("")
+        expected = "in its packages and not in RECORD: acme_x/more0.py, acme_x/more1.py, acme_x/more2.py and 2 more"
+        assert [expected] == inspected(site).problems
 
 
 class TestFile:
@@ -96,14 +177,36 @@ class TestFile:
         path = site.root.parent / "signalpy.lock"
         write(path, lock)
         assert lock == read(path)
-        assert ["signalpy-a", "signalpy-b"] == [item.name for item in lock.distributions]
-        assert origin == lock.distributions[1].origin
+        assert ["signalpy-a", "signalpy-b"] == [item.name for item in lock.distribution]
+        assert origin == lock.distribution[1].origin
         assert ["signalpy.lock"] == [file.name for file in path.parent.glob("*.lock*")]
+
+    def test_it_is_read_by_people_and_by_other_programs(self, locked: Site) -> None:
+        """It is TOML that says what it is, a table for each distribution, a line for each fact."""
+        text = (locked.root.parent / "signalpy.lock").read_text()
+        assert text.startswith("# ")
+        first, _ = tomllib.loads(text)["distribution"]
+        record = (locked.root / "signalpy_orders-1.0.dist-info" / "RECORD").read_bytes()
+        assert ("signalpy-orders", "1.0", hashlib.sha256(record).hexdigest()) == (
+            first["name"],
+            first["version"],
+            first["record_sha256"],
+        )
+        assert 2 == text.count("\n[[distribution]]\n")
+
+    def test_no_password_gets_into_it(self, site: Site) -> None:
+        """Should an installer have left one in the address, it is left out."""
+        origin = {"url": "https://user:hush@index.invalid/x.whl", "hash": None}
+        site.install(
+            "signalpy-a", entry_points="[signalpy.components]\na = a:A\n", files={"direct_url.json": json.dumps(origin)}
+        )
+        [locked] = lock_of(scan(PluginSettings(), path=site.path).installed).distribution
+        assert {"url": "https://user@index.invalid/x.whl"} == locked.origin
 
     def test_an_origin_that_is_no_json(self, site: Site) -> None:
         """A broken direct_url.json is locked as unreadable, so that a later good one is a difference."""
         site.install("signalpy-a", entry_points="[signalpy.components]\na = a:A\n", files={"direct_url.json": "broken"})
-        assert {"unreadable": True} == lock_of(scan(PluginSettings(), path=site.path).installed).distributions[0].origin
+        assert {"unreadable": True} == lock_of(scan(PluginSettings(), path=site.path).installed).distribution[0].origin
 
     def test_it_is_the_same_every_time(self, locked: Site) -> None:
         """Nothing in it depends on when or where it is written."""
@@ -121,11 +224,14 @@ class TestFile:
             write(folder, read(locked.root.parent / "signalpy.lock"))
         assert [] == list(locked.root.parent.glob(".taken*"))
 
-    @pytest.mark.parametrize("content", ["", "{}", "not json", '{"format": 2, "distributions": []}', '{"format": 1}'])
-    def test_what_is_no_lock_file(self, tmp_path: Path, content: str) -> None:
+    @pytest.mark.parametrize(
+        "content",
+        ["", "no TOML", "format = 2\ndistribution = []", "format = 1", b"\xff", "format = 1\ndistribution = 1"],
+    )
+    def test_what_is_no_lock_file(self, tmp_path: Path, content: str | bytes) -> None:
         """A file of another kind or format is a configuration error that names it."""
         path = tmp_path / "signalpy.lock"
-        path.write_text(content)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         with pytest.raises(ConfigError, match=r"signalpy\.lock"):
             read(path)
 
@@ -156,7 +262,7 @@ class TestCompared:
         assert "changed after it was installed: signalpy_orders.py" in found(under(locked), "orders").reason
 
     def test_an_edit_that_rewrites_record(self, locked: Site) -> None:
-        """Rewriting RECORD to fit the edit does not hide it."""
+        """Rewriting RECORD to fit the edit does not hide it, though then nobody can tell which file it was."""
         locked.component("signalpy-orders", "orders")
         (locked.root / "signalpy_orders.py").write_text("# changed\n")
         locked.install(
@@ -164,7 +270,8 @@ class TestCompared:
             entry_points="[signalpy.components]\norders = signalpy_orders:Service\n",
             modules={"signalpy_orders.py": "# changed\n"},
         )
-        assert "RECORD is not the one that was locked" in found(under(locked), "orders").reason
+        expected = "its files are not those that were locked, and neither is its RECORD"
+        assert expected in found(under(locked), "orders").reason
 
     def test_another_version(self, locked: Site) -> None:
         """An upgrade is told as one."""
@@ -193,11 +300,37 @@ class TestCompared:
         )
 
     def test_who_is_essential_under_enforce(self, locked: Site) -> None:
-        """An altered essential component is missed; a distribution that is not locked has no say."""
+        """What is let in and essential is missed, be it altered or not locked."""
         locked.component("signalpy-new", "new", extra="[signalpy.essential]\nnew = signalpy_new:Service\n")
         (locked.root / "signalpy_orders.py").write_text("# changed\n")
-        assert {"orders"} == under(locked).essential
-        assert {"orders", "new"} == under(locked, "warn").essential
+        assert {"orders", "new"} == under(locked).essential == under(locked, "warn").essential
+        assert {"orders"} == under(locked, deny=("signalpy-new",)).essential
+
+    def test_a_stranger_makes_no_others_component_essential(self, locked: Site) -> None:
+        """A distribution that does not get the name has no say in whether its holder is essential."""
+        locked.component("acme-other", "other", extra="[signalpy.essential]\nother = acme_other:Service\n")
+        discovery = under(locked)
+        assert State.DISCOVERED is found(discovery, "other").state
+        assert {"orders"} == discovery.essential
+
+    @pytest.mark.parametrize("unlocked", [True, False])
+    async def test_boot_without_an_essential_component_fails(
+        self, locked: Site, monkeypatch: pytest.MonkeyPatch, *, unlocked: bool
+    ) -> None:
+        """Under enforce nothing starts without what is essential: not without a lock file, not when it was altered."""
+        path = locked.root.parent / "signalpy.lock"
+        if unlocked:
+            path.unlink()
+        else:
+            (locked.root / "signalpy_orders.py").write_text("# changed\n")
+        kernel = Kernel({"plugins": {"lock": "enforce", "lockfile": str(path), "allow": ["signalpy-orders"]}})
+        monkeypatch.syspath_prepend(str(locked.root))
+        with pytest.raises(BootError) as raised:
+            await kernel.boot()
+        words = "Write it with: signalpy lock" if unlocked else "changed after it was installed: signalpy_orders.py"
+        assert "orders" == raised.value.component
+        assert words in raised.value.why
+        assert not locked.imported
 
     def test_warn_names_every_difference_and_lets_it_load(self, locked: Site) -> None:
         """Under warn each difference is a line, and nothing is kept back."""
@@ -219,7 +352,7 @@ class TestCompared:
         discovery = under(locked, "off")
         assert (State.DISCOVERED, ()) == (found(discovery, "orders").state, discovery.warnings)
 
-    @pytest.mark.parametrize("content", [None, "broken"])
+    @pytest.mark.parametrize("content", [None, "broken", "format = 1\ndistribution = []\n"])
     def test_no_lock_file_fails_closed(self, locked: Site, content: str | None) -> None:
         """Under enforce a missing or broken lock file lets nothing load but config."""
         path = locked.root.parent / "signalpy.lock"

@@ -13,7 +13,7 @@ import pytest
 from signalpy import __version__
 from signalpy.configuration import PluginSettings
 from signalpy.discovery import Candidate, scan
-from signalpy.discovery.records import changed_files
+from signalpy.discovery.inspection import inspect
 from signalpy.states import PluginInfo, State
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class TestElsewhere:
         archive = shutil.make_archive(str(site.root.parent / "bundle"), "zip", site.root)
         [found] = scan(EVERYTHING, path=[archive]).installed
         assert ("signalpy-orders", "1.2") == (found.name, found.version)
-        assert [] == changed_files(found.metadata)
+        assert [] == inspect(found.metadata).problems
 
     def test_a_finder(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         """What a finder of another kind has is found on the path of the process, and only there."""

@@ -12,6 +12,7 @@ SUMMARIES: Final = {
     "graph": "Draw the components with what they require, depend on, publish and subscribe to.",
     "hooks": "List the hooks: when each fires, what it may do, and who implements it.",
     "invoke": "Boot, call TARGET (component.runnable) once, and print its result as JSON.",
+    "lock": "Write version, files and origin of every plugin that may load into signalpy.lock.",
     "plugins": "List the components that are installed, with their states.",
     "run": "Boot, serve until SIGINT or SIGTERM, then drain and stop.",
     "schema": (

@@ -101,7 +101,7 @@ def decide(reading: Reading, settings: PluginSettings) -> Discovery:
     """Decides on what was read; logs nothing."""
     judge = Judge(settings)
     candidates = _without_collisions(list(_candidates(reading.installed, judge)), settings.prefer)
-    declared = _declared(reading.installed, candidates, judge, strict=settings.lock == "enforce")
+    declared = _declared(reading.installed, candidates)
     essential = frozenset(settings.required) | declared
     candidates = [replace(item, essential=item.name in essential) for item in candidates]
     left_out = waived(settings, {(item.distribution, item.name) for item in candidates}, _own(reading.installed))
@@ -170,20 +170,19 @@ def _without_collisions(candidates: list[Candidate], prefer: Mapping[str, str]) 
     return result
 
 
-def _declared(
-    installed: Iterable[Installed], candidates: Iterable[Candidate], judge: Judge, *, strict: bool
-) -> frozenset[str]:
+def _declared(installed: Iterable[Installed], candidates: Iterable[Candidate]) -> frozenset[str]:
     """Components that their own distribution declares essential and that the operator lets in.
 
-    Under ``lock = "enforce"`` a distribution that is not locked has no say.
+    One that is altered, not locked, or does not fit is missed all the same, unless another distribution has its name.
     """
-    own = _own(installed)
+    own, candidates = _own(installed), list(candidates)
+    holders = {item.name: item.distribution for item in candidates if item.state is State.DISCOVERED}
     return frozenset(
         item.name
         for item in candidates
         if (item.distribution, item.name) in own
         and item.state is not State.DENIED
-        and not (strict and not judge.is_locked(item.distribution))
+        and holders.get(item.name, item.distribution) == item.distribution
     )
 
 

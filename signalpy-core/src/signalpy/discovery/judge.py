@@ -42,24 +42,33 @@ class Judge:
         """
         if installed.name == CORE:
             return CLEAR
+        refusal = self._omission(installed, entry)
+        return (State.DENIED, refusal) if refusal else self._distribution(installed)
+
+    def lets_in(self, installed: Installed) -> bool:
+        """Whether the operator lets in anything of a distribution, whatever else stands against it."""
+        if installed.name == CORE:
+            return True
+        components = [entry.name for entry in installed.entries_of(COMPONENTS)]
+        if any(not self._filter.refusal(installed.name, name) for name in components):
+            return True
+        others = [entry for entry in installed.entries if entry.group != COMPONENTS]
+        return any(not self._omission(installed, entry) for entry in others)
+
+    def missing(self, installed: set[str]) -> list[str]:
+        """Names of locked distributions that are not installed."""
+        return (
+            [] if self._lock is None else [item.name for item in self._lock.distribution if item.name not in installed]
+        )
+
+    def _omission(self, installed: Installed, entry: Entry) -> str:
         components = [component.name for component in installed.entries_of(COMPONENTS)]
         names = [installed.name, entry.name, *components]
         refused = components and all(self._filter.denial(name) for name in components)
         denial = self._filter.denial(installed.name, entry.name) or (
             self._filter.denial(components[0]) if refused else ""
         )
-        refusal = denial or self._filter.omission(*names)
-        return (State.DENIED, refusal) if refusal else self._distribution(installed)
-
-    def is_locked(self, name: str) -> bool:
-        """Whether the lock file counts and has a distribution of this canonical name."""
-        return self._lock is not None and self._lock.find(name) is not None
-
-    def missing(self, installed: set[str]) -> list[str]:
-        """Names of locked distributions that are not installed."""
-        return (
-            [] if self._lock is None else [item.name for item in self._lock.distributions if item.name not in installed]
-        )
+        return denial or self._filter.omission(*names)
 
     def _distribution(self, installed: Installed) -> Finding:
         if installed.name not in self._findings:
@@ -85,7 +94,7 @@ class Judge:
             return self._lock_problem
         locked = lock.find(installed.name)
         if locked is None:
-            return f"{installed.name} is not in {self.settings.lockfile}"
+            return f"{installed.name} is not in {self.settings.lockfile}. If it is meant to be there: signalpy lock"
         from signalpy.discovery.lock import differences
 
         found = differences(installed, locked)

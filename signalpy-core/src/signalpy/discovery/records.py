@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import hashlib
-import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from signalpy.discovery.folder import Metadata, every, stem_of
 from signalpy.discovery.installed import headers_of
 from signalpy.naming import canonical
+
+_NOTES: Final = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_build.json", "uv_cache.json")
+"""Files that an installer writes into the metadata; no two of them write the same."""
+
+_SIGNATURES: Final = ("RECORD.jws", "RECORD.p7s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,22 @@ class Row:
 
     path: str
     hash: str
+
+    @property
+    def outside(self) -> bool:
+        """Whether it lies outside the folder of modules, as scripts do, which say where their interpreter lies."""
+        return self.path.startswith(("../", "..\\", "/")) or ":" in self.path
+
+    @property
+    def note(self) -> bool:
+        """Whether an installer has written it, and not the author."""
+        folder, _, name = self.path.rpartition("/")
+        return folder.endswith((".dist-info", ".egg-info")) and "/" not in folder and name in _NOTES
+
+    @property
+    def needs_hash(self) -> bool:
+        """Whether RECORD has to give its hash: of itself it cannot, and compiled files come later."""
+        return not self.note and not self.path.endswith((".pyc", *_SIGNATURES))
 
 
 def rows(metadata: Metadata) -> list[Row]:
@@ -31,29 +51,8 @@ def rows(metadata: Metadata) -> list[Row]:
 def record_sha256(metadata: Metadata) -> str | None:
     """SHA-256 of the RECORD file, in hex, as ``sha256sum`` prints it; ``None`` where there is none."""
     own = next((row for row in rows(metadata) if row.path.endswith(".dist-info/RECORD")), None)
-    content = _content(metadata, own) if own is not None else None
+    content = content_of(metadata, own.path) if own is not None else None
     return hashlib.sha256(content).hexdigest() if content is not None else None
-
-
-def files_sha256(metadata: Metadata) -> str | None:
-    """One SHA-256, in hex, over path and content of every file that RECORD gives a hash for; ``None`` without RECORD.
-
-    Files without a hash are RECORD itself and the ``.pyc`` files that installers add; those are not covered.
-    """
-    listed = sorted((row for row in rows(metadata) if row.hash), key=lambda row: row.path)
-    if not listed:
-        return None
-    total = hashlib.sha256()
-    for row in listed:
-        content = _content(metadata, row)
-        digest = hashlib.sha256(content).hexdigest() if content is not None else "missing"
-        total.update(f"{row.path}\0{digest}\n".encode())
-    return total.hexdigest()
-
-
-def changed_files(metadata: Metadata) -> list[str]:
-    """The files that are missing or no longer have the hash that RECORD gives, by path."""
-    return [row.path for row in rows(metadata) if row.hash and not _holds(metadata, row)]
 
 
 def inventory(names: Iterable[str], *, path: list[str] | None = None) -> list[dict[str, str | None]]:
@@ -65,28 +64,21 @@ def inventory(names: Iterable[str], *, path: list[str] | None = None) -> list[di
     return [_item(name, found.get(name)) for name in sorted(wanted)]
 
 
+def content_of(metadata: Metadata, path: str) -> bytes | None:
+    """The content of an installed file; ``None`` if it is not there or cannot be read."""
+    try:
+        content: bytes = metadata.locate_file(path).read_bytes()
+    except (OSError, KeyError):
+        return None
+    return content
+
+
 def _item(name: str, metadata: Metadata | None) -> dict[str, str | None]:
     if metadata is None:
         return {"name": name, "version": None, "record_sha256": None}
     try:
         version = headers_of(metadata).get("version", [None])[0]
+        record = record_sha256(metadata)
     except (UnicodeDecodeError, OSError):
-        version = None
-    return {"name": name, "version": version, "record_sha256": record_sha256(metadata)}
-
-
-def _holds(metadata: Metadata, row: Row) -> bool:
-    algorithm, _, expected = row.hash.partition("=")
-    content = _content(metadata, row)
-    if content is None or algorithm not in hashlib.algorithms_guaranteed or algorithm.startswith("shake"):
-        return False
-    digest = base64.urlsafe_b64encode(hashlib.new(algorithm, content).digest()).rstrip(b"=").decode()
-    return hmac.compare_digest(digest, expected.rstrip("="))
-
-
-def _content(metadata: Metadata, row: Row) -> bytes | None:
-    try:
-        content: bytes = metadata.locate_file(row.path).read_bytes()
-    except (OSError, KeyError):
-        return None
-    return content
+        version, record = None, None
+    return {"name": name, "version": version, "record_sha256": record}
