@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,8 @@ from signalpy_audit_trail.query import (
 from signalpy_audit_trail.store import StoreDamaged, StoreReader
 from signalpy_audit_trail.versions import in_todays_form
 
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
 
 def ask(reader: StoreReader, given: Mapping[str, Any]) -> dict[str, Any]:
     """Answer a question whose filters are ``given`` by name; see `answer`.
@@ -33,7 +35,7 @@ def answer(reader: StoreReader, query: Query) -> dict[str, Any]:
     if query.count_by is not None:
         return count(reader, query)
     leaves, following = page(reader, query)
-    return {"entries": [in_todays_form(decoded(leaf, reader.url)) for leaf in leaves], "next": following}
+    return {"entries": [in_todays_form(entry) for entry in _entries(leaves, reader.url)], "next": following}
 
 
 def page(reader: StoreReader, query: Query) -> tuple[list[bytes], str | None]:
@@ -71,13 +73,20 @@ def count(reader: StoreReader, query: Query) -> dict[str, Any]:
     return {"counts": dict(shown), "absent": absent, "others": sum(number for _, number in rest)}
 
 
+def _entries(leaves: Sequence[bytes], url: str) -> list[dict[str, Any]]:
+    try:
+        return list(map(_decode, leaves))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return [decoded(leaf, url) for leaf in leaves]  # which tells of the first that cannot be read
+
+
 def decoded(leaf: bytes, url: str) -> dict[str, Any]:
     """Return the record that a leaf holds.
 
     :raises StoreDamaged: it is no JSON object.
     """
     try:
-        return msgspec.json.decode(leaf, type=dict[str, Any])
+        return _decode(leaf)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         seq = leaf[7:27].partition(b",")[0].decode("ascii", "replace")
         message = f"{url}: record {seq} is damaged: expected a JSON object; restore its segment from a copy"

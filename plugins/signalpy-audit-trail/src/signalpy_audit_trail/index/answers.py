@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import islice
+from operator import itemgetter
 from sqlite3 import Connection, Cursor
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from signalpy_audit_trail.index.plan import Clause, Plan, Run, make_plan
 from signalpy_audit_trail.index.schema import key
@@ -20,13 +21,11 @@ _ALL = Run("record NOT INDEXED", Clause("1"))
 _IDS_PER_QUESTION = 400
 
 
-class Place(NamedTuple):
-    """Where the index says that a record lies, and how long it is."""
+Place: TypeAlias = tuple[int, int, int, int]
+"""Where the index says that a record lies: its position, its segment, its first byte there, its length without newline.
 
-    seq: int
-    segment: int
-    byte: int
-    length: int
+A page has many, as SQLite gives them: objects of a class would cost as much as reading the records.
+"""
 
 
 def known(connection: Connection) -> int:
@@ -66,9 +65,9 @@ def holders(connection: Connection, ids: Iterable[str]) -> Iterator[tuple[str, P
             f"SELECT {columns} FROM record WHERE id IN ({marks}) "  # noqa: S608
             f"UNION SELECT {columns} FROM record WHERE duplicate_of IN ({marks}) ORDER BY seq"
         )
-        for *place, own, other in connection.execute(sql, (*names, *names)).fetchall():
+        for seq, segment, byte, length, own, other in connection.execute(sql, (*names, *names)).fetchall():
             for name in {names.get(own), names.get(other)} - {None}:
-                yield str(name), Place(*place)
+                yield str(name), (seq, segment, byte, length)
 
 
 def _merged(connection: Connection, plan: Plan, low: int, high: int, *, descending: bool, limit: int) -> list[Place]:
@@ -83,11 +82,14 @@ def _merged(connection: Connection, plan: Plan, low: int, high: int, *, descendi
             f"WHERE {where} ORDER BY {run.order} {direction} LIMIT ?"
         )
         cursors.append(connection.execute(sql, (*parameters, limit)))
-    merged = heapq.merge(*cursors, key=lambda row: row[0], reverse=descending)
-    rows = [Place(*row) for row in islice(merged, limit)]
+    if len(cursors) == 1:
+        places: list[Place] = cursors[0].fetchall()
+        return places
+    merged = heapq.merge(*cursors, key=itemgetter(0), reverse=descending)
+    places = list(islice(merged, limit))
     for cursor in cursors:
         cursor.close()
-    return rows
+    return places
 
 
 def _counted(connection: Connection, plan: Plan, column: str) -> dict[str | None, int]:

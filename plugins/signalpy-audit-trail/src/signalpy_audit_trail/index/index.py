@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from signalpy_audit_trail.index import answers
+from signalpy_audit_trail.index.answers import Place
 from signalpy_audit_trail.index.database import Database, StaleIndexError
 from signalpy_audit_trail.index.rows import Leaf, Leaves, Terms, insert, make_batch
 from signalpy_audit_trail.index.schema import key
@@ -38,8 +39,8 @@ class Log(Protocol):
     def placed(self, seq: int, segment: int, offset: int, stop: int) -> Iterator[Leaf]:
         """Yield the leaves from ``seq``, which begins or follows at that place, to before ``stop``."""
 
-    def read(self, segment: int, offset: int, length: int) -> bytes:
-        """Return the bytes of a line at a place with its newline; other bytes, or fewer, when it is not there."""
+    def lines(self, places: Iterable[Place]) -> list[bytes]:
+        """Return the bytes of lines at places, each with its newline; other bytes, or fewer, when it is not there."""
 
     def segment_of(self, seq: int) -> int:
         """Return the segment that holds a position, by the position of its first leaf."""
@@ -81,7 +82,7 @@ class Index:
 
         def find(connection: sqlite3.Connection) -> list[bytes]:
             places = answers.find(connection, filters, head=head, after=after, descending=descending, limit=limit)
-            return [self._leaf(*place) for place in places]
+            return self._leaves(places)
 
         return self._answer(head, find)
 
@@ -94,8 +95,10 @@ class Index:
 
         def find(connection: sqlite3.Connection) -> dict[str, list[tuple[int, bytes]]]:
             found: dict[str, list[tuple[int, bytes]]] = {}
-            for name, place in answers.holders(connection, ids):
-                found.setdefault(name, []).append((place.seq, self._leaf(*place)))
+            holders = list(answers.holders(connection, ids))
+            leaves = self._leaves([place for _, place in holders])
+            for (name, place), leaf in zip(holders, leaves, strict=True):
+                found.setdefault(name, []).append((place[0], leaf))
             return found
 
         return self._answer(head, find)
@@ -159,7 +162,7 @@ class Index:
         if row is None:
             raise StaleIndexError(f"it does not know record {seq}")
         segment, offset, length, held = row
-        line = self._log.read(segment, offset, length + 1)
+        (line,) = self._log.lines([(seq, segment, offset, length)])
         if segment != self._log.segment_of(seq) or not _is_line(line, seq, length):
             return False
         try:
@@ -182,11 +185,13 @@ class Index:
         connection.execute("COMMIT")
         return keep
 
-    def _leaf(self, seq: int, segment: int, offset: int, length: int) -> bytes:
-        line = self._log.read(segment, offset, length + 1)
-        if not _is_line(line, seq, length):
-            raise StaleIndexError(f"record {seq} is not where it says")
-        return line[:-1]
+    def _leaves(self, places: Sequence[Place]) -> list[bytes]:
+        leaves = []
+        for (seq, _, _, length), line in zip(places, self._log.lines(places), strict=True):
+            if not _is_line(line, seq, length):
+                raise StaleIndexError(f"record {seq} is not where it says")
+            leaves.append(line[:-1])
+        return leaves
 
 
 def _end(connection: sqlite3.Connection) -> tuple[int, int, int]:
@@ -197,4 +202,4 @@ def _end(connection: sqlite3.Connection) -> tuple[int, int, int]:
 
 
 def _is_line(line: bytes, seq: int, length: int) -> bool:
-    return len(line) == length + 1 and line.endswith(b"\n") and line.startswith(b'{"seq":%d,' % seq)
+    return len(line) == length + 1 and line[-1:] == b"\n" and line.startswith(b'{"seq":%d,' % seq)

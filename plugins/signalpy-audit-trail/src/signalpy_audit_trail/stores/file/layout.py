@@ -16,9 +16,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import msgspec
 
@@ -40,6 +41,10 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     format: int
     origin: str
     created: str
+
+
+_SETTLED: Final = 3_000_000_000
+"""Nanoseconds, more than any file system's clock goes by between two ticks."""
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -110,6 +115,26 @@ def list_segments(layout: Layout) -> list[int]:
         message = f"{path} is missing: the first segment here is {names[0]}; restore the older ones from a copy"
         raise StoreDamaged(message, path=path, seq=0)
     return firsts
+
+
+class Listing:
+    """The segments of a trail, listed again when the folder has changed, and not with each question."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._seen: tuple[tuple[int, int, int] | None, list[int]] = (None, [])
+
+    def firsts(self) -> list[int]:
+        """Return what `list_segments` does, and raise as it does."""
+        status = os.stat(self._layout.root)  # noqa: PTH116 (each query asks)
+        folder = (status.st_dev, status.st_ino, status.st_mtime_ns)
+        seen, firsts = self._seen
+        if folder != seen:
+            firsts = list_segments(self._layout)
+            # What has changed just now may change again without a later time.
+            settled = time.time_ns() - status.st_mtime_ns > _SETTLED
+            self._seen = (folder if settled else None), firsts
+        return firsts
 
 
 def read_metadata(layout: Layout) -> Metadata:

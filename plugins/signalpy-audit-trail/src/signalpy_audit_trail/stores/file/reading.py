@@ -6,17 +6,17 @@ import bisect
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from signalpy_audit_trail.index import Index, check_index
+from signalpy_audit_trail.index import Index, Place, check_index
 from signalpy_audit_trail.private import may_write
 from signalpy_audit_trail.query import Filters
 from signalpy_audit_trail.signing import signed_size
-from signalpy_audit_trail.store import IndexState, StoreDamaged, StoreError
+from signalpy_audit_trail.store import IndexState, StoreDamaged
 from signalpy_audit_trail.stores.file import segments
-from signalpy_audit_trail.stores.file.layout import Layout, list_segments, read_metadata
+from signalpy_audit_trail.stores.file.layout import Layout, Listing, list_segments, read_metadata
 from signalpy_audit_trail.stores.file.segments import Placed, Position
 from signalpy_audit_trail.stores.file.tree import TreeReader
 from signalpy_audit_trail.stores.place import cache_path, url_of
@@ -29,13 +29,23 @@ class FileLog:
 
     def __init__(self, layout: Layout, origin: str) -> None:
         self._layout = layout
+        self._listing = Listing(layout)
         self.origin = origin
         self._mutex = threading.Lock()
         self._open: OrderedDict[int, int] = OrderedDict()
+        self._seen: tuple[object, int] = (None, 0)
+        """What the last segment was when it ended in a whole leaf, and how many leaves there were."""
 
     def size(self) -> int:
         """Return the number of whole leaves that are there now."""
-        return segments.size_of(self._layout)
+        last = segments.last_of(self._layout, self._listing.firsts())
+        seen, size = self._seen
+        if last is None or last != seen:
+            end = segments.end_of(self._layout)
+            size = end.seq
+            if last is not None and (end.segment, end.offset) == (last.first, last.size):  # no torn tail, which is cut
+                self._seen = last, size
+        return size
 
     def placed(self, seq: int, segment: int, offset: int, stop: int) -> Iterator[Placed]:
         """Yield the leaves from a place to before number ``stop``."""
@@ -50,17 +60,23 @@ class FileLog:
 
     def segment_of(self, seq: int) -> int:
         """Return the segment that holds a position."""
-        firsts = list_segments(self._layout)
+        firsts = self._listing.firsts()
         at = bisect.bisect_right(firsts, seq)
         return firsts[at - 1] if at else -1
 
-    def read(self, segment: int, offset: int, length: int) -> bytes:
-        """Return what is at a place, fewer bytes or none where that is not there."""
+    def lines(self, places: Iterable[Place]) -> list[bytes]:
+        """Return what is at places, fewer bytes or none where that is not there."""
+        lines: list[bytes] = []
+        held: int | None = None
         with self._mutex:
-            try:
-                return segments.read_at(self._descriptor(segment), offset, length)
-            except StoreError:
-                return b""
+            for _seq, segment, offset, length in places:
+                try:
+                    if segment != held:
+                        descriptor, held = self._descriptor(segment), segment
+                    lines.append(os.pread(descriptor, length + 1, offset))
+                except (OSError, OverflowError, MemoryError):  # no such segment, or no place that can be
+                    lines.append(b"")
+        return lines
 
     def close(self) -> None:
         """Close the segments that were read; harmless when done twice."""

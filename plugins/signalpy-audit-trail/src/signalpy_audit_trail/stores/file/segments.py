@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from signalpy_audit_trail.store import StoreDamaged, StoreError
 from signalpy_audit_trail.stores.file.layout import Layout, list_segments
 
-_CHUNK = 1 << 20
-_BACK = 1 << 16
-_CLAIM = 32
+_CHUNK: Final = 1 << 20
+"""Bytes that are read at once of what is read through."""
+_WINDOW: Final = 1 << 12
+"""Bytes that are read first where one line is sought: some lines. Each further read is larger."""
+_GROWTH: Final = 4
+_CLAIM: Final = 32
 _decode = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -51,11 +54,13 @@ def whole_lines(descriptor: int, offset: int, stop: int | None = None) -> Iterat
     """Yield offset and bytes of each line that ends in a newline, from ``offset`` on, without its newline."""
     pieces: list[bytes] = []
     start = position = offset
+    size = _WINDOW
     while stop is None or position < stop:
-        chunk = os.pread(descriptor, _CHUNK if stop is None else min(_CHUNK, stop - position), position)
+        chunk = os.pread(descriptor, size if stop is None else min(size, stop - position), position)
         if not chunk:
             return
         position += len(chunk)
+        size = min(size * _GROWTH, _CHUNK)
         if b"\n" not in chunk:
             pieces.append(chunk)
             continue
@@ -76,12 +81,28 @@ def last_line(descriptor: int, end: int) -> tuple[int, bytes] | None:
 
 
 def _last_newline(descriptor: int, end: int) -> int:
+    size = _WINDOW
     while end > 0:
-        start = max(0, end - _BACK)
+        start = max(0, end - size)
         found = _exactly(descriptor, start, end - start).rfind(b"\n")
         if found >= 0:
             return start + found
         end = start
+        size = min(size * _GROWTH, _CHUNK)
+    return -1
+
+
+def _first_newline(descriptor: int, start: int, end: int) -> int:
+    size = _WINDOW
+    while start < end:
+        piece = _exactly(descriptor, start, min(size, end - start))
+        found = piece.find(b"\n")
+        if found >= 0:
+            return start + found
+        if not piece:
+            break
+        start += len(piece)
+        size = min(size * _GROWTH, _CHUNK)
     return -1
 
 
@@ -97,14 +118,25 @@ def _exactly(descriptor: int, offset: int, length: int) -> bytes:
     return b"".join(pieces)
 
 
-def read_at(descriptor: int, offset: int, length: int) -> bytes:
-    """Return ``length`` bytes, fewer only where the file ends."""
-    return _exactly(descriptor, offset, length)
+class Last(NamedTuple):
+    """The last segment as it is now: while this stays the same, so does what it holds."""
+
+    first: int
+    size: int
+    inode: int
+    changed: int
 
 
-def size_of(layout: Layout) -> int:
-    """Return how many whole leaves there are; see `end_of`."""
-    return end_of(layout).seq
+def last_of(layout: Layout, firsts: Sequence[int]) -> Last | None:
+    """Return the last of these segments as it is now, if there is one.
+
+    :param firsts: the positions of their first leaves, ascending.
+    """
+    try:
+        status = os.stat(layout.segment(firsts[-1])) if firsts else None  # noqa: PTH116 (each query asks)
+    except FileNotFoundError:
+        status = None
+    return None if status is None else Last(firsts[-1], status.st_size, status.st_ino, status.st_mtime_ns)
 
 
 def end_of(layout: Layout) -> Position:
@@ -193,12 +225,12 @@ def find(layout: Layout, seq: int) -> Position:
 def _nearest(descriptor: int, first: int, seq: int) -> tuple[int, int]:
     """Return number and offset of a leaf before number ``seq``, not of itself, by halving; damage leads left."""
     number, low, high = first, 0, os.fstat(descriptor).st_size
-    while high - low > _CHUNK:
+    while high - low > _WINDOW:
         middle = (low + high) // 2
-        start = read_at(descriptor, middle, _BACK).find(b"\n") + middle + 1
-        claimed = _claimed(read_at(descriptor, start, _CLAIM))
-        if start > middle and claimed is not None and number < claimed < seq:
-            number, low = claimed, start
+        newline = _first_newline(descriptor, middle, high)
+        claimed = None if newline < 0 else _claimed(_exactly(descriptor, newline + 1, _CLAIM))
+        if claimed is not None and number < claimed < seq:
+            number, low = claimed, newline + 1
         else:
             high = middle
     return number, low

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
+from signalpy_audit_trail.index import Place
 from signalpy_audit_trail.store import StoreDamaged
 from signalpy_audit_trail.stores.sqlite.reading import Reading
 from signalpy_audit_trail.stores.sqlite.tables import Tables
@@ -42,13 +43,18 @@ class SqliteLog:
         """Yield the leaves from a position to before another."""
         return (_Placed(at, 0, at, leaf) for at, leaf in self.leaves(seq, stop))
 
-    def read(self, segment: int, offset: int, length: int) -> bytes:
-        """Return the leaf at a place as a line, or nothing where there is none."""
-        try:
-            return self._reading.ask(lambda tables: tables.leaf(offset)) + b"\n"
-        except StoreDamaged:
-            return b""
+    def lines(self, places: Iterable[Place]) -> list[bytes]:
+        """Return the leaves at places as lines, nothing where there is none."""
+        return self._reading.ask(lambda tables: [_line(tables, place) for place in places])
 
     def segment_of(self, seq: int) -> int:
         """Return 0: there is one piece."""
         return 0
+
+
+def _line(tables: Tables, place: Place) -> bytes:
+    _seq, _segment, number, _length = place
+    try:
+        return tables.leaf(number) + b"\n"
+    except StoreDamaged:
+        return b""

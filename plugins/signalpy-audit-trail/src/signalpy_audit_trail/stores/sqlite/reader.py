@@ -83,7 +83,7 @@ class SqliteReader:
 
         def find(tables: Tables) -> list[bytes]:
             asked = partial(answers.find, filters=filters, head=head, after=after, descending=descending, limit=limit)
-            return [tables.leaf(place.seq) for place in _fitting(tables, head, asked)]
+            return [tables.leaf(seq) for seq, *_ in _fitting(tables, head, asked)]
 
         def find_elsewhere(index: Index) -> list[bytes]:
             return index.search(filters, head=head, after=after, descending=descending, limit=limit)

@@ -173,8 +173,8 @@ class SqliteStore:
         while self._lags():
             self._pen.bring_up()
         with self._pen.looking() as tables:
-            for name, place in answers.holders(tables.connection, ids):
-                found.setdefault(name, []).append((place.seq, tables.leaf(place.seq)))
+            for name, (seq, *_) in answers.holders(tables.connection, ids):
+                found.setdefault(name, []).append((seq, tables.leaf(seq)))
         return found
 
     def _lags(self) -> bool:
