@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,14 +22,6 @@ NOT_COVERED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How one distribution differs from the lock file, each in a few words."""
-
-    distribution: str
-    differences: list[str]
-
-
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing: name every difference; exit code 1 if there is one.")
 @click.option("--json", "as_json", is_flag=True, help="With --check: one object instead of text.")
@@ -48,36 +39,17 @@ def lock(*, check: bool, as_json: bool) -> None:
         _write(given)
 
 
-def compared(given: Options) -> list[Difference]:
-    """What differs from the lock file, by distribution.
-
-    :raises ConfigError: if there is no lock file, or it is none.
-    """
-    from signalpy.discovery.lock import differences, read
-
-    known = read(_path(given))
-    wanted = {item.name: item for item in _wanted(given)}
-    installed = {item.name for item in given.reading.installed}
-    found = []
-    for name, item in wanted.items():
-        locked = known.find(name)
-        found.append(Difference(name, differences(item, locked) if locked else ["it is installed and not locked"]))
-    for locked in known.distribution:
-        if locked.name not in wanted:
-            gone = "it is locked and " + ("no longer let in" if locked.name in installed else "not installed")
-            found.append(Difference(locked.name, [gone]))
-    return sorted((item for item in found if item.differences), key=lambda item: item.distribution)
-
-
 def _check(given: Options, *, as_json: bool) -> None:
-    found = compared(given)
+    from signalpy.discovery.lock import compared, read
+
     path = _path(given)
+    found = compared(read(path), _wanted(given), given.reading.installed)
     if as_json:
-        told = [{"distribution": item.distribution, "differences": item.differences} for item in found]
+        told = [{"distribution": name, "differences": words} for name, words in found.items()]
         print_json({"lockfile": str(path), "holds": not found, "differences": told})
     else:
-        for item in found:
-            click.echo(f"{item.distribution}: {'; '.join(item.differences)}")
+        for name, words in found.items():
+            click.echo(f"{name}: {'; '.join(words)}")
     if found:
         advice = "If that is meant: signalpy lock"
         raise Refusal(f"{len(found)} of the plugins are not as {path} has them. {advice}")

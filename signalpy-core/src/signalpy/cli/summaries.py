@@ -9,6 +9,7 @@ from typing import Final
 
 SUMMARIES: Final = {
     "describe": "Describe TARGET: a component, or one of its runnables (component.runnable).",
+    "doctor": "Check the installation, and list what is wrong; exit code 1 if there is a problem.",
     "graph": "Draw the components with what they require, depend on, publish and subscribe to.",
     "hooks": "List the hooks: when each fires, what it may do, and who implements it.",
     "invoke": "Boot, call TARGET (component.runnable) once, and print its result as JSON.",

@@ -17,6 +17,7 @@ from signalpy.discovery.candidate import COMPONENTS, Candidate, malformed
 from signalpy.discovery.claims import granted, refusal, settled
 from signalpy.discovery.compatibility import CORE
 from signalpy.discovery.entry import Entry
+from signalpy.discovery.folder import Metadata
 from signalpy.discovery.installed import Installed, Reading, read
 from signalpy.discovery.judge import Judge
 from signalpy.discovery.waiver import waived
@@ -39,6 +40,7 @@ class Discovery:
     :param essential: components without which nothing starts, installed or not.
     :param installed: the distributions that were read.
     :param warnings: one line for each thing that a person should look at.
+    :param every: the metadata of all distributions, those that do not matter here included.
     """
 
     candidates: tuple[Candidate, ...]
@@ -46,6 +48,7 @@ class Discovery:
     installed: tuple[Installed, ...]
     warnings: tuple[str, ...]
     judge: Judge
+    every: tuple[Metadata, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Discovery(num_candidates={len(self.candidates)}, num_distributions={len(self.installed)})>"
@@ -113,6 +116,7 @@ def decide(reading: Reading, settings: PluginSettings) -> Discovery:
         installed=reading.installed,
         warnings=(*reading.warnings, *judge.warnings, *lost, *left_out),
         judge=judge,
+        every=reading.every,
     )
 
 

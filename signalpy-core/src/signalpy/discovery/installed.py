@@ -42,10 +42,14 @@ class Installed(NamedTuple):  # as for an Entry: it is cheap to define
 
 
 class Reading(NamedTuple):
-    """What one pass found, and a line for everything that could not be read."""
+    """What one pass found, and a line for everything that could not be read.
+
+    :param every: all distributions, each once, those that do not matter here included.
+    """
 
     installed: tuple[Installed, ...]
     warnings: tuple[str, ...]
+    every: tuple[Metadata, ...] = ()
 
 
 def read(path: list[str] | None = None) -> Reading:
@@ -55,7 +59,8 @@ def read(path: list[str] | None = None) -> Reading:
     """
     warnings: list[str] = []
     found: dict[str, Installed] = {}
-    for metadata in _first_ones(path, warnings):
+    every_one = tuple(_first_ones(path, warnings))
+    for metadata in every_one:
         try:
             installed = _read(metadata)
         except Exception as error:  # noqa: BLE001 - whatever a broken folder raises, the others are read
@@ -64,7 +69,7 @@ def read(path: list[str] | None = None) -> Reading:
             continue
         if installed is not None:
             found.setdefault(installed.name, installed)
-    return Reading(tuple(found.values()), tuple(warnings))
+    return Reading(tuple(found.values()), tuple(warnings), every_one)
 
 
 def headers_of(metadata: Metadata) -> dict[str, list[str]]:

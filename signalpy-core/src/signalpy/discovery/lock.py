@@ -122,6 +122,23 @@ def differences(installed: Installed, locked: Locked) -> list[str]:
     return found
 
 
+def compared(lock: Lock, wanted: Iterable[Installed], installed: Iterable[Installed]) -> dict[str, list[str]]:
+    """How every distribution differs that does, by name, each difference in a few words.
+
+    :param wanted: those of which something is let in; what is locked besides is a difference as well.
+    :param installed: all that offer something to this framework.
+    """
+    here = {item.name for item in installed}
+    found = {}
+    for item in wanted:
+        locked = lock.find(item.name)
+        found[item.name] = differences(item, locked) if locked is not None else ["it is installed and not locked"]
+    for locked in lock.distribution:
+        gone = "it is locked and " + ("no longer let in" if locked.name in here else "not installed")
+        found.setdefault(locked.name, [gone])
+    return {name: words for name, words in sorted(found.items()) if words}
+
+
 def is_editable(installed: Installed) -> bool:
     """Whether its code lies where it is worked on, and RECORD knows nothing of it."""
     about = (origin_of(installed) or {}).get("dir_info")

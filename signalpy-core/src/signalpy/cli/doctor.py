@@ -1,0 +1,73 @@
+"""``signalpy doctor``: everything about an installation that a person should look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from signalpy.cli.failure import NO
+from signalpy.cli.options import options
+from signalpy.cli.output import print_json
+
+if TYPE_CHECKING:
+    from signalpy.cli.options import Options
+    from signalpy.doctor import Report
+    from signalpy.kernel import Kernel
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One object: healthy, findings, made, not_made.")
+@click.option("--boot", is_flag=True, help="Boot, and make the checks that need it. Runs the plugins' code.")
+@click.pass_context
+def doctor(ctx: click.Context, *, as_json: bool, boot: bool) -> None:
+    """Check the installation, and list what is wrong; exit code 1 if there is a problem.
+
+    Reads metadata and files: nothing of a plugin is imported without --boot. A note is no problem.
+    """
+    from signalpy.doctor import Examined, examine
+
+    given = options()
+    examined = Examined.here(given.reading, lambda: given.configuration)
+    report = examine(examined)
+    if boot and examined.configuration is not None:
+        report = report.with_more(_live(given))
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        _print(report)
+    if report.problems:
+        ctx.exit(NO)
+
+
+def _live(given: Options) -> Report:
+    from signalpy.cli.booting import with_kernel
+    from signalpy.doctor import Finding, Level, Report, examine_live
+    from signalpy.errors import BootError
+
+    async def look(kernel: Kernel) -> Report:
+        return examine_live(kernel)
+
+    try:
+        return with_kernel(given, look)
+    except BootError as error:
+        subject = str(getattr(error, "component", "kernel"))
+        return Report((Finding("states", Level.PROBLEM, subject, str(error)),), ("states",))
+
+
+def _print(report: Report) -> None:
+    from signalpy.doctor import Level
+
+    width = max((len(item.check) for item in report.findings), default=0)
+    for item in sorted(report.findings, key=lambda item: item.level is not Level.PROBLEM):
+        click.echo(f"{item.level:7}  {item.check:{width}}  {item.subject}: {item.message}")
+    problems = len(report.problems)
+    notes = len(report.findings) - problems
+    click.echo(f"{_counted(problems, 'problem')}, {_counted(notes, 'note')}; {len(report.made)} checks made")
+    reasons = dict.fromkeys(report.not_made.values())
+    for reason in reasons:
+        click.echo(f"not made: {', '.join(name for name, why in report.not_made.items() if why == reason)}: {reason}")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count or 'no'} {word}{'' if count == 1 else 's'}"
