@@ -9,10 +9,10 @@ A trail is a sequence of **leaves**, numbered from 0 without a hole. A leaf is o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from signalpy.errors import SignalPyError
 from signalpy_audit_trail.query import Filters
@@ -230,6 +230,25 @@ class StoreReader(Protocol):
 
     def close(self) -> None:
         """Let go of everything; harmless when done twice."""
+
+
+@runtime_checkable
+class IndexInParts(Protocol):
+    """What a `StoreReader` MAY offer besides: the work of `StoreReader.check_index` in parts, for several processes.
+
+    Each process opens the trail by its URL with ``index=index_place``. What all parts find together MUST be what
+    `StoreReader.check_index` finds.
+    """
+
+    @property
+    def index_place(self) -> str | None:
+        """The ``index`` with which `Driver.read` is to be called, so that the same index is seen."""
+
+    def index_parts(self, count: int) -> Sequence[str]:
+        """Return the names of parts that are enough for ``count`` processes, what takes longest first; at least one."""
+
+    def check_index_part(self, part: str, told: Callable[[int], None]) -> IndexState:
+        """Compare one part; ``told`` is called with the number of leaves compared since it was called last."""
 
 
 class Driver(Protocol):

@@ -1,53 +1,92 @@
-"""The index held against the log: read as it lies there, compared record by record, and left as it was."""
+"""The index held against the log: read as it lies there, compared record by record, and left as it was.
+
+The work can be done in parts: one for the structure of each table, which is where SQLite compares its own indexes with
+the rows, and spans of records. A part needs nothing of the others.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
-import msgspec
-
-from signalpy_audit_trail import moments
-from signalpy_audit_trail.index.schema import BLOCK, SAME, key
+from signalpy_audit_trail.batching import batches
+from signalpy_audit_trail.index.expected import COLUMNS, Expected, Numbers, expect
+from signalpy_audit_trail.index.schema import BLOCK
 from signalpy_audit_trail.store import IndexState
 
-_COLUMNS = ("kind", "action", "actor", "caller", "target", "outcome")
-_SELECT = f"SELECT seq, length, time, {', '.join(_COLUMNS)}, id, operation, correlation, duplicate_of FROM record ORDER BY seq"  # noqa: S608, E501
-_TABLES = ("record", "concern", "block", "term")
+WHOLE: Final = ""
+"""The part that is everything."""
+
+_TABLES: Final = ("record", "concern", "block", "term")
+_LEAST: Final = 16 * BLOCK
+"""Records of a span; for fewer it does not pay to go through the table of subjects once more."""
+_LOWEST, _HIGHEST = -(1 << 63), (1 << 63) - 1
+_ROWS: Final = f"SELECT {COLUMNS} FROM record WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 (our own names)
+_CONCERNS: Final = "SELECT seq, subject FROM concern WHERE seq BETWEEN ? AND ? ORDER BY seq, subject"
 
 Leaves = Callable[[int, int], Iterable[tuple[int, bytes]]]
+Told = Callable[[int], object]
 
 
-def check_index(path: Path, origin: str, leaves: Leaves) -> IndexState:
+def parts_of(path: Path, count: int) -> Sequence[str]:
+    """Return the parts in which ``count`` processes compare the index at ``path``."""
+    try:
+        if path.exists():
+            with closing(_open(path)) as connection:
+                return parts_in(connection, count)
+    except sqlite3.Error:
+        pass  # why it cannot be read is found by who compares it
+    return [WHOLE]
+
+
+def parts_in(connection: sqlite3.Connection, count: int) -> Sequence[str]:
+    """Return the parts in which ``count`` processes compare the tables of an index, what takes longest first."""
+    size = _size(connection)
+    count = max(1, min(count, size // _LEAST))
+    edges = [size * at // count // BLOCK * BLOCK for at in range(1, count)]
+    starts, stops = map(str, ["", *edges]), map(str, [*edges, ""])
+    first, *others = _TABLES
+    return [first, *map("-".join, zip(starts, stops, strict=True)), *others]
+
+
+def check_index(path: Path, origin: str, leaves: Leaves, part: str = WHOLE, told: Told = lambda _: None) -> IndexState:
     """Compares the index at ``path`` with the log.
 
     :param leaves: gives positions and leaves from a position to before another.
+    :param part: one of `parts_of`, if not all is to be compared.
+    :param told: called with the number of records compared since it was called last.
     :returns: how many records it knows, and the first difference.
     """
     if not path.exists():
         return IndexState(None)
     try:
         with closing(_open(path)) as connection:
+            connection.execute("BEGIN")
             if connection.execute("SELECT origin FROM state").fetchone() != (origin,):
                 return IndexState(None, "the index is of another trail")
-            return compare_index(connection, leaves)
+            return compare_index(connection, leaves, part, told)
     except (sqlite3.Error, TypeError, ValueError) as error:
         return IndexState(None, f"the index cannot be read: {error}")
 
 
-def compare_index(connection: sqlite3.Connection, leaves: Leaves) -> IndexState:
-    """Compares the tables of an index, through a connection to them, with the log."""
+def compare_index(
+    connection: sqlite3.Connection, leaves: Leaves, part: str = WHOLE, told: Told = lambda _: None
+) -> IndexState:
+    """Compares the tables of an index, through a connection to them and within its transaction, with the log."""
+    tables, span = (_TABLES, "-") if part == WHOLE else ((part,), "") if part in _TABLES else ((), part)
     try:
-        (size,) = connection.execute("SELECT coalesce(max(seq) + 1, 0) FROM record").fetchone()
-        for table in _TABLES:
+        connection.execute("PRAGMA cache_size = -32768")  # looking up each row in each index needs them at hand
+        size = _size(connection)
+        for table in tables:
             (sound,) = connection.execute(f"PRAGMA integrity_check({table})").fetchone()
             if sound != "ok":
                 return IndexState(size, f"the index is damaged: {sound}")
-        return _compare(connection, size, leaves)
+        first, _, stop = span.partition("-")
+        return _Span(connection, size, first, stop).compare(leaves, told) if span else IndexState(size)
     except (sqlite3.Error, TypeError, ValueError) as error:
         return IndexState(None, f"the index cannot be read: {error}")
 
@@ -59,100 +98,66 @@ def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{quote(str(path.absolute()))}?{how}", uri=True, isolation_level=None)
 
 
-def _compare(connection: sqlite3.Connection, size: int, leaves: Leaves) -> IndexState:
-    terms: dict[int | None, str | None] = dict(connection.execute("SELECT id, text FROM term"))
-    terms[None] = None
-    rows = iter(connection.execute(_SELECT))
-    subjects = _by_record(connection)
-    spans: dict[int, tuple[int, int]] = {}
-    for seq, leaf in leaves(0, size):
-        row = next(rows, None)
-        if row is None or row[0] != seq:
-            return IndexState(size, f"the index does not know record {seq}", seq)
-        told = _told(row, terms)
-        record = _record(leaf)
-        expected = _expected(leaf, record)
-        if told != expected:
-            return IndexState(size, f"the index says something else of record {seq}", seq)
-        if {terms.get(number) for number in subjects(seq)} != _subjects(record):
-            return IndexState(size, f"the index names other subjects of record {seq}", seq)
-        _widen(spans, seq // BLOCK, expected[1])
-    beyond = next(rows, None)
-    if beyond is not None:
-        return IndexState(size, f"the index knows records that are not there, from {beyond[0]} on", beyond[0])
-    return _compare_times(connection, size, spans)
+def _size(connection: sqlite3.Connection) -> int:
+    (size,) = connection.execute("SELECT coalesce(max(seq) + 1, 0) FROM record").fetchone()
+    return int(size)
 
 
-def _widen(spans: dict[int, tuple[int, int]], block: int, time: int | None) -> None:
-    if time is not None:
-        earliest, latest = spans.get(block, (time, time))
-        spans[block] = (min(earliest, time), max(latest, time))
+class _Span:
+    """The records from ``first`` to before ``stop``; nothing says that it is the first or the last span of all.
+
+    What lies before the first record, or behind the last, belongs to the first span or the last.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, size: int, first: str, stop: str) -> None:
+        self._connection = connection
+        self._size = size
+        self._first, self._stop = int(first or 0), int(stop or size)
+        between = (int(first or _LOWEST), int(stop) - 1 if stop else _HIGHEST)
+        self._rows = connection.execute(_ROWS, between)
+        self._concerns = connection.execute(_CONCERNS, between)
+
+    def compare(self, leaves: Leaves, told: Told) -> IndexState:
+        numbers = Numbers(self._connection)
+        seq = self._first
+        for _, lines in batches(leaves(self._first, self._stop)):
+            expected = expect(seq, lines, numbers)
+            difference = min(self._differences(expected), default=None)
+            if difference is not None:
+                seq, _, what = difference
+                return IndexState(self._size, what, seq)
+            seq += len(lines)
+            told(len(lines))
+        beyond = min((row[0] for row in (self._rows.fetchone(), self._concerns.fetchone()) if row), default=None)
+        if beyond is not None:
+            what = f"the index knows records that are not there, from {beyond} on"
+            return IndexState(self._size, what, beyond)
+        return IndexState(self._size)
+
+    def _differences(self, expected: Expected) -> Iterator[tuple[int, int, str]]:
+        """Yields positions, what comes first of several at one position, and the difference in words."""
+        rows = self._rows.fetchmany(len(expected.rows))
+        if rows != expected.rows:
+            seq, what = _in_rows(rows, expected.rows)
+            yield seq, 0, what
+        concerns = self._concerns.fetchmany(len(expected.concerns))
+        if concerns != expected.concerns:
+            seq = min(seq for seq, _ in {*concerns} ^ {*expected.concerns})
+            yield seq, 1, f"the index names other subjects of record {seq}"
+        for block, earliest, latest in expected.spans:
+            known = self._connection.execute("SELECT earliest, latest FROM block WHERE number = ?", (block,)).fetchone()
+            if known is None or known[0] > earliest or known[1] < latest:
+                seq = block * BLOCK
+                yield seq, 2, f"the index says other times of the records from {seq} on"
 
 
-def _compare_times(connection: sqlite3.Connection, size: int, spans: dict[int, tuple[int, int]]) -> IndexState:
-    """Compares the times between which a search looks into a block of records; they may lie further apart."""
-    known = {number: span for number, *span in connection.execute("SELECT number, earliest, latest FROM block")}
-    for block, (earliest, latest) in spans.items():
-        found = known.get(block)
-        if found is None or found[0] > earliest or found[1] < latest:
-            seq = block * BLOCK
-            return IndexState(size, f"the index says other times of the records from {seq} on", seq)
-    return IndexState(size)
-
-
-def _by_record(connection: sqlite3.Connection) -> Callable[[int], list[int]]:
-    """Gives the subjects of one record after the other."""
-    rows: Iterator[tuple[int, int]] = iter(connection.execute("SELECT seq, subject FROM concern ORDER BY seq"))
-    ahead = next(rows, None)
-
-    def take(seq: int) -> list[int]:
-        nonlocal ahead
-        found: list[int] = []
-        while ahead is not None and ahead[0] <= seq:
-            found += [ahead[1]] if ahead[0] == seq else [-1]
-            ahead = next(rows, None)
-        return found
-
-    return take
-
-
-def _told(row: tuple[Any, ...], terms: dict[int | None, str | None]) -> tuple[Any, ...]:
-    return (*row[1:3], *(terms.get(number, number) for number in row[3:9]), *row[9:])
-
-
-def _record(leaf: bytes) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(leaf)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        found = None
-    return found if isinstance(found, dict) else {}
-
-
-def _expected(leaf: bytes, record: dict[str, Any]) -> tuple[Any, ...]:
-    text = {name: value for name, value in record.items() if isinstance(value, str)}
-    operation, correlation = text.get("operation_id"), text.get("correlation_id")
-    same = correlation is not None and correlation == operation
-    ids = (text.get("id"), operation, correlation, text.get("duplicate_of"))
-    own, operation_key, correlation_key, duplicate = (None if item is None else key(item) for item in ids)
-    words = tuple(text.get(name) for name in _COLUMNS)
-    return (
-        len(leaf),
-        _time(text.get("time")),
-        *words,
-        own,
-        operation_key,
-        SAME if same else correlation_key,
-        duplicate,
-    )
-
-
-def _time(text: str | None) -> int | None:
-    try:
-        return None if text is None else moments.from_rfc3339(text)
-    except ValueError:
-        return None
-
-
-def _subjects(record: dict[str, Any]) -> set[str]:
-    found = record.get("subjects")
-    return {item for item in found if isinstance(item, str)} if isinstance(found, list) else set()
+def _in_rows(rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, ...]]) -> tuple[int, str]:
+    """The first position at which rows differ, and how."""
+    at = next(at for at, wanted in enumerate(expected) if at >= len(rows) or rows[at] != wanted)
+    seq = int(expected[at][0])
+    found = rows[at][0] if at < len(rows) else seq + 1
+    if found < seq:
+        return found, f"the index knows records that are not there, from {found} on"
+    if found > seq:
+        return seq, f"the index does not know record {seq}"
+    return seq, f"the index says something else of record {seq}"

@@ -12,7 +12,7 @@ import pytest
 from signalpy_audit_trail.commit import commit
 from signalpy_audit_trail.query import Filters
 from signalpy_audit_trail.search import ask
-from signalpy_audit_trail.store import StoreError, StoreForeign, StoreFormat, StoreMissing
+from signalpy_audit_trail.store import IndexInParts, StoreError, StoreForeign, StoreFormat, StoreMissing
 from signalpy_audit_trail.stores import open_reader
 from signalpy_audit_trail.testing.records import draft
 from signalpy_audit_trail.testing.suite import Place, StoreSuite
@@ -172,6 +172,11 @@ class Keeping(StoreSuite):
         reader = place.reader()
         state = reader.check_index()
         assert (20, "", None) == (state.size, state.difference, state.seq)
+        if isinstance(reader, IndexInParts):
+            seen: list[int] = []
+            parts = [reader.check_index_part(part, seen.append) for part in reader.index_parts(2)]
+            assert {(20, "", None)} == {(part.size, part.difference, part.seq) for part in parts}
+            assert 20 == sum(seen)
         reader.close()
         assert before == {name: item[0] for name, item in picture(tmp_path).items()}
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
-from signalpy_audit_trail.merkle.hashing import HASH_SIZE, leaf_hash
+from signalpy_audit_trail.batching import batches
+from signalpy_audit_trail.merkle.hashing import HASH_SIZE, leaf_hashes
 from signalpy_audit_trail.store import StoreDamaged, StoreReader
-from signalpy_audit_trail.stores import open_reader
-from signalpy_audit_trail.verification.tree import rows_over, tree_hash
+from signalpy_audit_trail.verification.tree import root_over, rows_over
 
 BITS: Final = 14
 """A run has ``2**BITS`` records, and so its root is one node of the tree."""
@@ -26,10 +27,11 @@ class Bad(msgspec.Struct):
     detail: str
 
 
-class Chunk(msgspec.Struct):
+class Chunk(msgspec.Struct, tag=True):
     """What was found in one run.
 
     :param root: hash over the run's records, and ``prefixes`` the same over those below a position.
+    :param bad: of each check the first finding.
     """
 
     start: int
@@ -39,46 +41,61 @@ class Chunk(msgspec.Struct):
     bad: list[Bad]
 
 
-def check_chunk(reader: StoreReader, start: int, stop: int, covered: int, marks: Iterable[int]) -> Chunk:
-    """Checks the records from ``start`` to before ``stop`` (at most one run) against the nodes that are kept.
+def check_chunk(
+    reader: StoreReader, run: tuple[int, int], covered: int, marks: Sequence[int], told: Callable[[int], None]
+) -> Chunk:
+    """Checks the records from one position to before another against the nodes that are kept.
 
+    :param run: the two positions; the first is where a run begins, and they are no more than a run apart.
     :param covered: how many records the kept tree covers.
     :param marks: positions below which the hash of the run is wanted.
+    :param told: called with the number of records that were read since it was called last.
     """
-    hashes, bad = _read(reader, start, stop)
-    if len(hashes) == stop - start:
-        bad += _compare(reader, start, hashes[: max(0, covered - start)])
+    start, stop = run
+    hashes, bad = _read(reader, start, stop, told)
+    whole = len(hashes) == stop - start
+    rows = rows_over(hashes)
+    if whole:
+        kept = rows if covered >= stop else rows_over(hashes[: max(0, covered - start)])
+        bad += _compare(reader, start, kept)
     inside = [mark for mark in marks if start < mark < start + len(hashes)]
-    prefixes = {mark: tree_hash(hashes[: mark - start]) for mark in inside}
-    return Chunk(start, len(hashes), tree_hash(hashes), prefixes, bad)
+    prefixes = {mark: root_over(rows, mark - start) for mark in inside}
+    return Chunk(start, len(hashes), root_over(rows, len(hashes)), prefixes, bad)
 
 
-def check_chunk_of(url: str, start: int, stop: int, covered: int, marks: Sequence[int]) -> Chunk:
-    """The same for another process, which opens the trail itself."""
-    reader = open_reader(url)
-    try:
-        return check_chunk(reader, start, stop, covered, marks)
-    finally:
-        reader.close()
-
-
-def _read(reader: StoreReader, start: int, stop: int) -> tuple[list[bytes], list[Bad]]:
+def _read(reader: StoreReader, start: int, stop: int, told: Callable[[int], None]) -> tuple[list[bytes], list[Bad]]:
     hashes: list[bytes] = []
-    bad: list[Bad] = []
-    seq = start
+    found: dict[str, Bad] = {}
     try:
-        for seq, leaf in reader.leaves(start, stop):
-            fault = _fault(seq, start + len(hashes), leaf)
-            if fault is not None:
-                bad.append(fault)
-            hashes.append(leaf_hash(leaf))
+        for seqs, leaves in batches(reader.leaves(start, stop)):
+            for fault in _faults(start + len(hashes), seqs, leaves):
+                found.setdefault(fault.check, fault)
+            hashes += leaf_hashes(leaves)
+            told(len(leaves))
     except StoreDamaged as error:
         at = getattr(error, "seq", None)
-        bad.append(Bad("order", at if isinstance(at, int) else start + len(hashes), str(error)))
+        place = at if isinstance(at, int) else start + len(hashes)
+        found.setdefault("order", Bad("order", place, str(error)))
     else:
         if len(hashes) < stop - start:
-            bad.append(Bad("order", start + len(hashes), f"record {start + len(hashes)} is missing"))
-    return hashes, bad
+            missing = start + len(hashes)
+            found.setdefault("order", Bad("order", missing, f"record {missing} is missing"))
+    return hashes, list(found.values())
+
+
+def _faults(first: int, seqs: Sequence[int], leaves: Sequence[bytes]) -> list[Bad]:
+    """What is wrong with leaves of which the first should be number ``first``."""
+    beyond = first + len(leaves)
+    begins = [b'{"seq":%d,' % seq for seq in range(first, beyond)]
+    if seqs == list(range(first, beyond)) and all(map(bytes.startswith, leaves, begins)):
+        try:
+            deque(map(_is_json, leaves), maxlen=0)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            pass  # which of them it is, is found below
+        else:
+            return []
+    each = (_fault(*item) for item in zip(seqs, range(first, beyond), leaves, strict=True))
+    return [fault for fault in each if fault is not None]
 
 
 def _fault(seq: int, expected: int, leaf: bytes) -> Bad | None:
@@ -91,28 +108,30 @@ def _fault(seq: int, expected: int, leaf: bytes) -> Bad | None:
     return None
 
 
-def _compare(reader: StoreReader, start: int, hashes: list[bytes]) -> list[Bad]:
-    """Holds the nodes over the run against those that are kept.
+def _compare(reader: StoreReader, start: int, wanted: list[list[bytes]]) -> list[Bad]:
+    """Holds the nodes over the run against those that are kept, a whole level at a time.
 
     Where the kept node above a record is that of the record as it is now, a difference below is one of the nodes.
     """
-    wanted = rows_over(hashes)
     try:
         kept = [_kept(reader, level, start >> level, len(row)) for level, row in enumerate(wanted)]
     except StoreDamaged as error:
         return [Bad("tree", start, str(error))]
     for level, row in enumerate(wanted):
-        if kept[level] == row:
+        if kept[level] == b"".join(row):
             continue
-        at = next(at for at, one in enumerate(row) if kept[level][at] != one)
+        at = next(at for at, one in enumerate(row) if _node(kept[level], at) != one)
         above = [(up, at >> up) for up in range(1, len(wanted)) if at >> up < len(wanted[up])] if level == 0 else []
-        if level == 0 and all(kept[up][index] != wanted[up][index] for up, index in above):
+        if level == 0 and all(_node(kept[up], index) != wanted[up][index] for up, index in above):
             return [Bad("bytes", start + at, f"record {start + at} is not what it was when its hash was kept")]
         detail = f"node {(start >> level) + at} of level {level} is not that of the records below it"
         return [Bad("tree", start + (at << level), detail)]
     return []
 
 
-def _kept(reader: StoreReader, level: int, first: int, count: int) -> list[bytes]:
-    nodes = reader.nodes(level, first, first + count)
-    return [nodes[at : at + HASH_SIZE] for at in range(0, len(nodes), HASH_SIZE)]
+def _kept(reader: StoreReader, level: int, first: int, count: int) -> bytes:
+    return reader.nodes(level, first, first + count)[: count * HASH_SIZE]
+
+
+def _node(nodes: bytes, at: int) -> bytes:
+    return nodes[at * HASH_SIZE : (at + 1) * HASH_SIZE]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from signalpy_audit_trail.merkle.hashing import EMPTY, node_hash
+from signalpy_audit_trail.merkle.hashing import EMPTY, node_hash, node_hashes
 
 
 def tree_hash(hashes: Sequence[bytes]) -> bytes:
@@ -24,6 +24,15 @@ def rows_over(hashes: Sequence[bytes]) -> list[list[bytes]]:
     """
     rows = [list(hashes)]
     while len(rows[-1]) > 1:
-        below = rows[-1]
-        rows.append([node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)])
+        rows.append(node_hashes(rows[-1]))
     return rows
+
+
+def root_over(rows: Sequence[Sequence[bytes]], count: int) -> bytes:
+    """MTH over the first ``count`` hashes of the run that `rows_over` was given: from one node a level at the most."""
+    root: bytes | None = None
+    for level in range(count.bit_length()):
+        if count >> level & 1:
+            node = rows[level][(count >> level) - 1]
+            root = node if root is None else node_hash(node, root)
+    return EMPTY if root is None else root

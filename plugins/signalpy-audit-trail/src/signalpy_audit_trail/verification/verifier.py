@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Final, TypeAlias
 
+from signalpy_audit_trail.merkle.hashing import HASH_SIZE, node_hashes
 from signalpy_audit_trail.signing.note import Verifier
 from signalpy_audit_trail.store import StoreError, StoreReader
-from signalpy_audit_trail.verification.chunk import BITS, Chunk, check_chunk, check_chunk_of
+from signalpy_audit_trail.verification.chunk import BITS, Chunk
 from signalpy_audit_trail.verification.head import Head, check_signature, check_tail, read_head
-from signalpy_audit_trail.verification.index import check_index
+from signalpy_audit_trail.verification.index import PartFound, conclude, parts_of
 from signalpy_audit_trail.verification.report import Report
 from signalpy_audit_trail.verification.tree import tree_hash
+from signalpy_audit_trail.verification.work import Found, Part, Run, Task, do
 
 Progress: TypeAlias = Callable[[int, int], None]
 
 RUN: Final = 1 << BITS
-SHARED: Final = 16 * RUN
+SHARED: Final = 4 * RUN
 """Records from which on it pays to start other processes."""
 
 
@@ -63,7 +63,10 @@ def verify(
     kept = _kept_head(reader, report)
     covered = _check_extent(reader, report)
     marks = sorted({head.checkpoint.size for head in (given, kept) if head is not None})
-    chunks = _checked(reader, (size, covered), marks, processes=processes, progress=progress)
+    count = 1 if size < SHARED else processes if processes is not None else _processors()
+    tasks = _plan(reader, (size, covered), marks, count if index else 0)
+    found = _done(reader, tasks, count, _telling(progress, size, rounds=2 if index else 1))
+    chunks = sorted((item for item in found if isinstance(item, Chunk)), key=lambda chunk: chunk.start)
     for chunk in chunks:
         for bad in chunk.bad:
             report.checks[bad.check].breaks(bad.detail, bad.seq)
@@ -74,7 +77,7 @@ def verify(
 
     check_tail(report, given, anchors.keys, root_at)
     check_signature(report, kept, given, root_at, keys=anchors.keys, beside=anchors.beside)
-    check_index(report, reader, wanted=index)
+    conclude(report, [item for item in found if isinstance(item, PartFound)] if index else None)
     report.require(require)
     return report
 
@@ -105,56 +108,76 @@ def _check_extent(reader: StoreReader, report: Report) -> int:
     return min(covered, size)
 
 
-def _checked(
-    reader: StoreReader,
-    extent: tuple[int, int],
-    marks: Sequence[int],
-    *,
-    processes: int | None,
-    progress: Progress | None,
-) -> list[Chunk]:
-    size, covered = extent
-    runs = [(start, min(start + RUN, size)) for start in range(0, size, RUN)]
-    count = processes if processes is not None else (os.cpu_count() or 1)
-    results = (
-        (check_chunk(reader, start, stop, covered, marks) for start, stop in runs)
-        if count <= 1 or size < SHARED
-        else _shared(reader.url, runs, covered, marks, count)
-    )
-    chunks: list[Chunk] = []
-    for chunk in results:
-        chunks.append(chunk)
+def _processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _telling(progress: Progress | None, size: int, *, rounds: int) -> Callable[[int], None]:
+    """What is called with numbers of records and tells ``progress`` how far all is.
+
+    :param rounds: how often each record is looked at.
+    """
+    seen = 0
+
+    def tell(count: int) -> None:
+        nonlocal seen
+        seen += count
         if progress is not None:
-            progress(min(len(chunks) * RUN, size), size)
-    return chunks
+            progress(min(seen // rounds, size), size)
+
+    return tell
 
 
-def _shared(
-    url: str, runs: Sequence[tuple[int, int]], covered: int, marks: Sequence[int], count: int
-) -> Iterator[Chunk]:
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        starts, stops = zip(*runs, strict=True)
-        repeated = ([value] * len(runs) for value in (covered, marks))
-        yield from pool.map(check_chunk_of, [url] * len(runs), starts, stops, *repeated, chunksize=1)
+def _plan(reader: StoreReader, extent: tuple[int, int], marks: Sequence[int], parts: int) -> list[Task]:
+    """All that is to be done, what takes longest first; ``parts`` is for how many processes, 0 without the index."""
+    size, covered = extent
+    at = tuple(marks)
+    runs = [Run(start, min(start + RUN, size), covered, at) for start in range(0, size, RUN)]
+    return [*map(Part, parts_of(reader, parts) if parts else ()), *runs]
+
+
+def _done(reader: StoreReader, tasks: Sequence[Task], count: int, progress: Callable[[int], None]) -> list[Found]:
+    """Do tasks, or have them done by ``count`` processes."""
+    found: list[Found] = []
+    if count > 1:
+        from signalpy_audit_trail.verification.crew import Crew, trail_of
+
+        with Crew(trail_of(reader), tasks, count) as crew:
+            for item in crew.found():
+                if isinstance(item, int):
+                    progress(item)
+                else:
+                    found.append(item)
+            tasks = crew.left()
+    return [*found, *(do(task, reader, progress) for task in tasks)]
 
 
 def _check_upper(reader: StoreReader, report: Report, chunks: Sequence[Chunk], covered: int) -> None:
     """The nodes over several runs."""
-    row = [chunk.root for chunk in chunks if chunk.count == RUN and chunk.start + RUN <= covered]
+    whole = [chunk for chunk in chunks if chunk.start + RUN <= covered]
     level = BITS
-    while len(row) > 1:
-        row = [tree_hash(row[at : at + 2]) for at in range(0, len(row) - 1, 2)]
-        level += 1
-        try:
+    try:
+        row = [_told_root(reader, chunk) for chunk in whole]
+        while len(row) > 1:
+            row = node_hashes(row)
+            level += 1
             kept = reader.nodes(level, 0, len(row))
-        except StoreError as error:
-            report.checks["tree"].breaks(str(error))
-            return
-        for at, wanted in enumerate(row):
-            if kept[at * len(wanted) : (at + 1) * len(wanted)] != wanted:
-                detail = f"node {at} of level {level} is not that of the records below it"
-                report.checks["tree"].breaks(detail, at << level)
-                return
+            for at, wanted in enumerate(row):
+                if kept[at * HASH_SIZE : (at + 1) * HASH_SIZE] != wanted:
+                    detail = f"node {at} of level {level} is not that of the records below it"
+                    report.checks["tree"].breaks(detail, at << level)
+                    return
+    except StoreError as error:
+        report.checks["tree"].breaks(str(error))
+
+
+def _told_root(reader: StoreReader, chunk: Chunk) -> bytes:
+    """The root of a run; that which is kept where its records are not those that were hashed, which is said already."""
+    if any(bad.check != "tree" for bad in chunk.bad):
+        at = chunk.start // RUN
+        return reader.nodes(BITS, at, at + 1)
+    return chunk.root
 
 
 def _root_at(chunks: Sequence[Chunk], size: int) -> bytes | None:

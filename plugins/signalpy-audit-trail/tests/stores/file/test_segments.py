@@ -21,7 +21,7 @@ def test_every_leaf_of_a_long_segment_is_found(root: Path, make: Any) -> None:
     commit(store, [make(data={"n": number, "text": "x" * (number * 37 % 2_000)}) for number in range(2_500)])
     store.close()
     layout = Layout(root)
-    placed = list(places.leaves_from(layout, Position(0, 0, 0), 2_500))
+    placed = list(places.placed_from(layout, Position(0, 0, 0), 2_500))
     assert [leaf.offset for leaf in placed] == [places.find(layout, leaf.seq).offset for leaf in placed]
 
 
@@ -33,7 +33,7 @@ def test_leaves_are_found_between_long_ones(root: Path, make: Any, lengths: tupl
     commit(store, [make(data="x" * lengths[number % len(lengths)]) for number in range(count)])
     store.close()
     layout = Layout(root)
-    placed = list(places.leaves_from(layout, Position(0, 0, 0), count))
+    placed = list(places.placed_from(layout, Position(0, 0, 0), count))
     assert [leaf.offset for leaf in placed] == [places.find(layout, leaf.seq).offset for leaf in placed]
     reader = FileReader(root)
     assert [leaf.leaf for leaf in placed] == [leaf for seq in range(count) for _, leaf in reader.leaves(seq, seq + 1)]

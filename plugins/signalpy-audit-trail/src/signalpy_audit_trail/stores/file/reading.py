@@ -6,11 +6,11 @@ import bisect
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from signalpy_audit_trail.index import Index, Place, check_index
+from signalpy_audit_trail.index import Index, Place, check_index, parts_of
 from signalpy_audit_trail.private import may_write
 from signalpy_audit_trail.query import Filters
 from signalpy_audit_trail.signing import signed_size
@@ -49,14 +49,13 @@ class FileLog:
 
     def placed(self, seq: int, segment: int, offset: int, stop: int) -> Iterator[Placed]:
         """Yield the leaves from a place to before number ``stop``."""
-        return segments.leaves_from(self._layout, Position(seq, segment, offset), stop)
+        return segments.placed_from(self._layout, Position(seq, segment, offset), stop)
 
     def leaves(self, start: int, stop: int | None) -> Iterator[tuple[int, bytes]]:
         """Yield positions and leaves."""
         end = self.size() if stop is None else min(stop, self.size())
         if start < end:
-            for placed in segments.leaves_from(self._layout, segments.find(self._layout, max(0, start)), end):
-                yield placed.seq, placed.leaf
+            yield from segments.leaves_from(self._layout, segments.find(self._layout, max(0, start)), end)
 
     def segment_of(self, seq: int) -> int:
         """Return the segment that holds a position."""
@@ -111,6 +110,7 @@ class FileReader:
         self._log = FileLog(layout, metadata.origin)
         self.url = url_of("file", root)
         self.origin = metadata.origin
+        self._index_place = None if index is None else str(index)
         if index is None and not may_write(root):
             index = cache_path(metadata.origin)
             with suppress(OSError):
@@ -138,6 +138,19 @@ class FileReader:
     def check_index(self) -> IndexState:
         """Compare the index with the leaves."""
         return check_index(self._index.path, self.origin, self._log.leaves)
+
+    @property
+    def index_place(self) -> str | None:
+        """The place of the index, if one was given."""
+        return self._index_place
+
+    def index_parts(self, count: int) -> Sequence[str]:
+        """Return the parts in which several processes compare the index."""
+        return parts_of(self._index.path, count)
+
+    def check_index_part(self, part: str, told: Callable[[int], None]) -> IndexState:
+        """Compare one part of the index with the leaves."""
+        return check_index(self._index.path, self.origin, self._log.leaves, part, told)
 
     def checkpoint(self) -> str | None:
         """Return the last signed head that is kept here, if there is one."""

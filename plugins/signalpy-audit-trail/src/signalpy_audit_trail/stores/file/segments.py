@@ -13,8 +13,8 @@ import msgspec
 from signalpy_audit_trail.store import StoreDamaged, StoreError
 from signalpy_audit_trail.stores.file.layout import Layout, list_segments
 
-_CHUNK: Final = 1 << 20
-"""Bytes that are read at once of what is read through."""
+_CHUNK: Final = 1 << 18
+"""Bytes that are read at once of what is read through: as many as a processor has at hand."""
 _WINDOW: Final = 1 << 12
 """Bytes that are read first where one line is sought: some lines. Each further read is larger."""
 _GROWTH: Final = 4
@@ -52,6 +52,15 @@ def is_leaf(line: bytes, seq: int) -> bool:
 
 def whole_lines(descriptor: int, offset: int, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
     """Yield offset and bytes of each line that ends in a newline, from ``offset`` on, without its newline."""
+    for start, lines in _blocks(descriptor, offset, stop):
+        at = start
+        for line in lines:
+            yield at, line
+            at += len(line) + 1
+
+
+def _blocks(descriptor: int, offset: int, stop: int | None = None) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield lines as `whole_lines` does, as many as were read together, with the offset of the first of them."""
     pieces: list[bytes] = []
     start = position = offset
     size = _WINDOW
@@ -66,9 +75,8 @@ def whole_lines(descriptor: int, offset: int, stop: int | None = None) -> Iterat
             continue
         lines = b"".join((*pieces, chunk)).split(b"\n")
         pieces = [lines.pop()]
-        for line in lines:
-            yield start, line
-            start += len(line) + 1
+        yield start, lines
+        start = position - len(pieces[0])
 
 
 def last_line(descriptor: int, end: int) -> tuple[int, bytes] | None:
@@ -178,11 +186,34 @@ def _claimed(line: bytes) -> int | None:
     return int(digits) if line.startswith(b'{"seq":') and digits.isdigit() else None
 
 
-def leaves_from(layout: Layout, start: Position, stop: int) -> Iterator[Placed]:
-    """Yield the leaves from ``start`` to before number ``stop``, over all segments.
+def placed_from(layout: Layout, start: Position, stop: int) -> Iterator[Placed]:
+    """Yield the leaves from ``start`` to before number ``stop``, over all segments, each with its place.
 
     :raises StoreDamaged: a leaf is not at its place. ``seq`` tells which.
     """
+    for seq, segment, offset, lines in _runs_from(layout, start, stop):
+        at = offset
+        for number, line in enumerate(lines, seq):
+            yield Placed(number, segment, at, line)
+            at += len(line) + 1
+
+
+def leaves_from(layout: Layout, start: Position, stop: int) -> Iterator[tuple[int, bytes]]:
+    """Yield numbers and leaves as `placed_from` does, in half of its time."""
+    for seq, _segment, _offset, lines in _runs_from(layout, start, stop):
+        yield from zip(range(seq, seq + len(lines)), lines, strict=True)
+
+
+class _Run(NamedTuple):
+    """Leaves that follow each other in one segment: number and place of the first of them, and their bytes."""
+
+    seq: int
+    segment: int
+    offset: int
+    lines: list[bytes]
+
+
+def _runs_from(layout: Layout, start: Position, stop: int) -> Iterator[_Run]:
     firsts = [first for first in list_segments(layout) if first >= start.segment]
     seq, offset = start.seq, start.offset
     for first, following in zip(firsts, [*firsts[1:], stop], strict=True):
@@ -192,18 +223,29 @@ def leaves_from(layout: Layout, start: Position, stop: int) -> Iterator[Placed]:
         if first not in (start.segment, seq):
             raise _missing(path, seq)
         with open_segment(path) as descriptor:
-            for at, line in whole_lines(descriptor, offset):
+            for at, lines in _blocks(descriptor, offset):
+                del lines[stop - seq :]
+                right = _count_right(lines, seq)
+                if right:
+                    yield _Run(seq, first, at, lines[:right])
+                seq += right
+                if right < len(lines):
+                    raise _misplaced(path, seq)
                 if seq >= stop:
                     return
-                if not line.startswith(b'{"seq":%d,' % seq):
-                    raise _misplaced(path, seq)
-                yield Placed(seq, first, at, line)
-                seq += 1
         offset = 0
         if seq < min(following, stop):
             raise _missing(path, seq)
     if seq < stop:
         raise _missing(layout.root, seq)
+
+
+def _count_right(lines: Sequence[bytes], seq: int) -> int:
+    """Return how many lines begin as leaves do whose numbers follow each other from ``seq`` on."""
+    begins = [b'{"seq":%d,' % number for number in range(seq, seq + len(lines))]
+    if all(map(bytes.startswith, lines, begins)):
+        return len(lines)
+    return next(at for at, line in enumerate(lines) if not line.startswith(begins[at]))
 
 
 def find(layout: Layout, seq: int) -> Position:
@@ -247,17 +289,25 @@ def open_for_reading(path: Path) -> int:
     except FileNotFoundError as error:
         raise StoreDamaged(f"{path} is missing; restore it from a copy", path=path, code=error.errno) from error
     except OSError as error:
-        raise StoreError(f"{path}: cannot be read: {error.strerror}", path=path, code=error.errno) from error
+        raise _unreadable(path, error) from error
 
 
 @contextmanager
 def open_segment(path: Path) -> Iterator[int]:
-    """Lend a descriptor of a segment; see `open_for_reading`."""
+    """Lend a descriptor of a segment; errors are those of `open_for_reading`, also while it is read."""
     descriptor = open_for_reading(path)
     try:
         yield descriptor
+    except StoreError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error) from error
     finally:
         os.close(descriptor)
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path}: cannot be read: {error.strerror}", path=path, code=error.errno)
 
 
 def _missing(path: Path, seq: int) -> StoreDamaged:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from signalpy_audit_trail.index import Index, answers, check_index, compare_index
+from signalpy_audit_trail.index import WHOLE, Index, answers, check_index, compare_index, parts_in, parts_of
 from signalpy_audit_trail.private import may_write
 from signalpy_audit_trail.query import Filters
-from signalpy_audit_trail.store import IndexState, StoreBusy, WriteFailed
+from signalpy_audit_trail.store import IndexState, StoreBusy, StoreError, WriteFailed
 from signalpy_audit_trail.stores.place import cache_path, url_of
 from signalpy_audit_trail.stores.sqlite.failures import of_medium
 from signalpy_audit_trail.stores.sqlite.layout import Layout
@@ -108,9 +108,27 @@ class SqliteReader:
 
     def check_index(self) -> IndexState:
         """Compare what searching derived with the leaves."""
+        return self.check_index_part(WHOLE, lambda _: None)
+
+    @property
+    def index_place(self) -> str | None:
+        """The place of the index, if one was given."""
+        return None if self._chosen is None else str(self._chosen)
+
+    def index_parts(self, count: int) -> Sequence[str]:
+        """Return the parts in which several processes compare what searching derived."""
         if self._chosen is not None:
-            return check_index(self._chosen, self.origin, self._log.leaves)
-        return self._reading.ask(_compared)
+            return parts_of(self._chosen, count)
+        try:
+            return self._reading.ask(lambda tables: parts_in(tables.connection, count))
+        except StoreError:
+            return [WHOLE]  # why it cannot be read is found by who compares it
+
+    def check_index_part(self, part: str, told: Callable[[int], None]) -> IndexState:
+        """Compare one part of what searching derived with the leaves."""
+        if self._chosen is not None:
+            return check_index(self._chosen, self.origin, self._log.leaves, part, told)
+        return self._reading.ask(partial(_compared, part=part, told=told))
 
     def close(self) -> None:
         """Close everything; harmless when done twice."""
@@ -179,6 +197,6 @@ def _fitting(tables: Tables, head: int, question: Callable[[sqlite3.Connection],
         raise _UnfitError(str(error)) from error
 
 
-def _compared(tables: Tables) -> IndexState:
+def _compared(tables: Tables, part: str, told: Callable[[int], None]) -> IndexState:
     size = tables.size()
-    return compare_index(tables.connection, lambda start, stop: tables.every(start, min(stop, size)))
+    return compare_index(tables.connection, lambda start, stop: tables.every(start, min(stop, size)), part, told)
