@@ -504,6 +504,6 @@ async def test_a_store_of_a_distribution_that_is_denied_is_not_loaded(root: Path
     }
     kernel = Kernel(config=config)
     kernel.discover([AuditTrail])
-    with pytest.raises(BootError, match="no store answers to 'file'"):
+    with pytest.raises(BootError, match="that of signalpy-audit-trail is denied: "):
         await kernel.boot()
     assert not root.exists()  # noqa: ASYNC240 (nothing else runs)

@@ -7,7 +7,6 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from signalpy_audit_trail.handover import durable, hand
 from signalpy_audit_trail.notices import Notices
 from signalpy_audit_trail.signing import Keys
 from signalpy_audit_trail.store import Store, StoreReader
-from signalpy_audit_trail.stores import keys_beside, open_store
+from signalpy_audit_trail.stores import Permit, keys_beside, open_store
 from signalpy_audit_trail.writer import LogWriter
 
 log = logging.getLogger("signalpy.audit_trail")
@@ -39,7 +38,7 @@ class Housing:
     :param linger: seconds that they may wait for others to be written with them.
     """
 
-    permitted: Callable[[EntryPoint], bool]
+    permitted: Permit
     keys: Path | None
     interval: float
     capacity: int

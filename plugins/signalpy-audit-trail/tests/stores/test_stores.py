@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import re
 import sys
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from signalpy.configuration import PluginSettings
 from signalpy_audit_trail.store import StoreError, UnknownStore
-from signalpy_audit_trail.stores import GROUP, find_driver, open_reader, open_store
+from signalpy_audit_trail.stores import GROUP, find_driver, open_reader, open_store, permitted
 from signalpy_audit_trail.stores.file import FileReader, FileStore
 
 
@@ -52,25 +54,47 @@ def test_third_party_drivers_are_found(tmp_path: Path, monkeypatch: pytest.Monke
 def test_two_that_claim_one_scheme_are_both_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither is taken, and both are named."""
     installed(tmp_path, monkeypatch, ("one", "twice", "a:b"), ("two", "twice", "a:b"))
-    with pytest.raises(UnknownStore, match="one and two both claim 'twice'; remove one of them"):
+    with pytest.raises(UnknownStore, match=r"(one and two|two and one) claim 'twice'; neither is loaded"):
         find_driver("twice:x")
 
 
 def test_a_broken_driver_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A driver that cannot be imported is one line with its reason."""
     installed(tmp_path, monkeypatch, ("broken", "broken", "no_such_module_at_all:driver"))
-    with pytest.raises(StoreError, match="the driver no_such_module_at_all:driver cannot be loaded: ModuleNotFound"):
+    reason = "cannot be loaded: importing no_such_module_at_all failed: ModuleNotFound"
+    with pytest.raises(StoreError, match=f"the driver no_such_module_at_all:driver {reason}"):
         find_driver("broken:x")
 
 
-def test_drivers_may_be_forbidden() -> None:
-    """Who opens a store may decide from metadata alone which drivers are loaded."""
+def test_prefer_settles_who_gets_a_scheme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What settles a collision of components settles one of stores."""
+    (tmp_path / "second_store.py").write_text("driver = object()\n")
+    installed(tmp_path, monkeypatch, ("one", "twice", "a:b"), ("two", "twice", "second_store:driver"))
+    driver, _ = find_driver("twice:x", allowed=permitted(PluginSettings(prefer={"twice": "two"})))
+    assert sys.modules["second_store"].driver is driver
 
-    def allowed(point: EntryPoint) -> bool:
-        return point.name != "file"
 
-    with pytest.raises(UnknownStore, match="no store answers to 'file'"):
-        find_driver("file:x", allowed=allowed)
+@pytest.mark.parametrize(
+    ("plugins", "reason"),
+    [
+        (PluginSettings(deny=("other",)), "that of other is denied: [plugins] deny has 'other'"),
+        (PluginSettings(allow=("audit-trail",)), "that of other is denied: [plugins] allow has no pattern for 'other'"),
+        (PluginSettings(lock="enforce", lockfile="/missing"), "that of other is altered: cannot read the lock file"),
+    ],
+)
+def test_what_may_load_is_decided_before_anything_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugins: PluginSettings, reason: str
+) -> None:
+    """A store is governed by allow, deny and the lock file as any component is, and the refusal says by what."""
+    (tmp_path / "other_refused.py").write_text("raise RuntimeError('imported')\n")
+    installed(tmp_path, monkeypatch, ("other", "other", "other_refused:driver"))
+    with pytest.raises(UnknownStore, match=re.escape(f"other:x: {reason}")):
+        find_driver("other:x", allowed=permitted(plugins))
+
+
+def test_the_trails_own_stores_go_with_its_component() -> None:
+    """Who lets in the component by its name has let in the stores of its distribution."""
+    assert find_driver("file:x", allowed=permitted(PluginSettings(allow=("audit-trail",))))[1] == "x"
 
 
 @pytest.mark.parametrize("url", ["", "trail", "/var/trail", "FILE:x", ":x", "1:x"])

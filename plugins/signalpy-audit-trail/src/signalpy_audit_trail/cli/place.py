@@ -50,7 +50,8 @@ class Place:
 
     def __init__(self, url: str, index: str | None) -> None:
         self.url = url
-        self._permitted = permitted(options().configuration.plugins)
+        given = options()
+        self._permitted = permitted(given.configuration.plugins if given.configured else None)
         driver, location = find_driver(url, allowed=self._permitted)
         self.reader: StoreReader = driver.read(location, index=index)
         self.writable = driver.writable(location)
@@ -129,6 +130,8 @@ def user() -> str:
 
 
 def _configured() -> str | None:
+    if not options().configured:
+        return None
     table = options().configuration.tables.get("audit-trail", {})
     store = table.get("store")
     return store if isinstance(store, str) and store else None

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
-from signalpy.configuration import PluginSettings
-from signalpy.discovery.filter import Filter
+from signalpy.discovery.claims import Judged, fit, granted, refusal
+from signalpy.discovery.entry import LoadError
+from signalpy.discovery.installed import read
 from signalpy_audit_trail.store import Driver, Store, StoreError, StoreReader, UnknownStore
 
+if TYPE_CHECKING:
+    from signalpy.configuration import PluginSettings
+
 GROUP = "signalpy.audit_stores"
-OWN = "signalpy-audit-trail"
-"""The distribution that this is, whose drivers need no leave of their own."""
 _DRIVE = re.compile(r"[a-z]:", re.IGNORECASE)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):(.*)", re.DOTALL)
 
 
-def open_store(
-    url: str, *, guest: bool = False, allowed: Callable[[EntryPoint], bool] | None = None, **options: Any
-) -> Store:
+def open_store(url: str, *, guest: bool = False, allowed: Permit | None = None, **options: Any) -> Store:
     """Open a trail for writing, making it if nothing is there.
 
     :param url: ``scheme:///absolute`` or ``scheme:relative``.
@@ -37,9 +33,7 @@ def open_store(
     return driver.open(location, guest=guest, **options)
 
 
-def open_reader(
-    url: str, *, index: str | None = None, allowed: Callable[[EntryPoint], bool] | None = None
-) -> StoreReader:
+def open_reader(url: str, *, index: str | None = None, allowed: Permit | None = None) -> StoreReader:
     """Open a trail for reading.
 
     :param index: where to keep what searching derives, if not at the store's own place.
@@ -49,17 +43,24 @@ def open_reader(
     return driver.read(location, index=index)
 
 
-def permitted(plugins: PluginSettings) -> Callable[[EntryPoint], bool]:
-    """Return which drivers the operator lets in: ``[plugins] allow`` and ``deny`` govern every group."""
-    gate = Filter.of(plugins)
+class Permit:
+    """Which of the installed drivers may be loaded: those that the operator lets in, that fit, and that are as locked.
 
-    def lets_in(point: EntryPoint) -> bool:
-        distribution = canonicalize_name(point.dist.name) if point.dist is not None else ""
-        if distribution == OWN:  # who runs this has let it in, perhaps by the name of its component
-            return not gate.denial(distribution, point.name)
-        return not gate.refusal(distribution, point.name)
+    :param plugins: ``[plugins]``, which governs every group; everything that fits may be loaded, if not given.
+    """
 
-    return lets_in
+    def __init__(self, plugins: PluginSettings | None = None) -> None:
+        self.judged: Judged = lambda installed, entry: fit(installed)
+        self.prefer: dict[str, str] = {}
+        if plugins is not None:
+            from signalpy.discovery.judge import Judge
+
+            self.judged, self.prefer = Judge(plugins).extension, plugins.prefer
+
+
+def permitted(plugins: PluginSettings | None) -> Permit:
+    """Return which drivers the operator lets in."""
+    return Permit(plugins)
 
 
 def as_url(text: str) -> str:
@@ -81,32 +82,26 @@ def keys_beside(url: str) -> Path | None:
     return None if path is None else path.with_name(f"{path.name}.keys")
 
 
-def find_driver(url: str, *, allowed: Callable[[EntryPoint], bool] | None = None) -> tuple[Driver, str]:
+def find_driver(url: str, *, allowed: Permit | None = None) -> tuple[Driver, str]:
     """Return the driver for a URL and what it calls the location.
 
-    :raises UnknownStore: there is none, or two distributions claim the scheme.
+    :raises UnknownStore: there is none that may be loaded, or two distributions claim the scheme.
     """
     matched = _SCHEME.fullmatch(url)
     if matched is None:
         raise UnknownStore(f"{url!r}: expected a store such as file:///var/lib/trail or file:trail", url=url)
     scheme, location = matched.groups()
-    candidates = [point for point in entry_points(group=GROUP) if allowed is None or allowed(point)]
-    named = [point for point in candidates if point.name == scheme]
-    if len(named) != 1:
-        raise _unsettled(url, scheme, named, candidates)
+    permit = Permit() if allowed is None else allowed
+    installed = read().installed
+    known, problems = granted(installed, GROUP, permit.judged, permit.prefer)
+    entry = known.get(scheme)
+    if entry is None:
+        claimed = next((problem for problem in problems if f" claim {scheme!r}" in problem), "")
+        reason = claimed or refusal(installed, GROUP, scheme, permit.judged)
+        message = f"{url}: no store answers to {scheme!r}; installed are {', '.join(sorted(known)) or 'none'}"
+        raise UnknownStore(f"{url}: {reason}" if reason else message, url=url, known=sorted(known))
     try:
-        driver: Driver = named[0].load()
-    except Exception as error:
-        message = f"{url}: the driver {named[0].value} cannot be loaded: {type(error).__name__}: {error}"
-        raise StoreError(message, url=url) from error
+        driver: Driver = entry.load()
+    except LoadError as error:
+        raise StoreError(f"{url}: the driver {entry.value} cannot be loaded: {error}", url=url) from error
     return driver, location
-
-
-def _unsettled(url: str, scheme: str, named: list[EntryPoint], candidates: list[EntryPoint]) -> UnknownStore:
-    known = sorted({point.name for point in candidates})
-    if not named:
-        message = f"{url}: no store answers to {scheme!r}; installed are {', '.join(known) or 'none'}"
-    else:
-        owners = sorted(point.dist.name if point.dist else point.value for point in named)
-        message = f"{url}: {' and '.join(owners)} both claim {scheme!r}; remove one of them"
-    return UnknownStore(message, url=url, known=known)
