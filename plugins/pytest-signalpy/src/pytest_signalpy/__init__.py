@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_signalpy.clock import FrozenTime as FrozenTime
+    from pytest_signalpy.contract import PluginContract as PluginContract
     from pytest_signalpy.journal import Invocation as Invocation
     from pytest_signalpy.journal import Invocations as Invocations
     from pytest_signalpy.journal import Published as Published
@@ -21,6 +22,7 @@ _HOME = {
     "FrozenTime": "pytest_signalpy.clock",
     "Invocation": "pytest_signalpy.journal",
     "Invocations": "pytest_signalpy.journal",
+    "PluginContract": "pytest_signalpy.contract",
     "Published": "pytest_signalpy.journal",
     "PublishedEvent": "pytest_signalpy.journal",
 }

@@ -19,9 +19,22 @@ if TYPE_CHECKING:
     from signalpy import Kernel
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the option for the report of ``PluginContract``."""
+    group = parser.getgroup("signalpy")
+    group.addoption(
+        "--signalpy-report", metavar="FILE", help="write how the checks of PluginContract ended to FILE, as JSON"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Makes the mark known, and the fixtures for those loops that some plugin offers here."""
     config.addinivalue_line("markers", mark.LINE)
+    path = config.getoption("--signalpy-report")
+    if path and not hasattr(config, "workerinput"):  # what workers of pytest-xdist see is reported to the one session
+        from pytest_signalpy.report import report_to
+
+        config.pluginmanager.register(report_to(path), "signalpy-report")
     from pytest_signalpy import driving
 
     if config.pluginmanager.hasplugin("asyncio"):

@@ -55,8 +55,8 @@ class Rig:
         except BaseException:
             self._watch.off()
             raise
-        states = {info.name: info.state for info in self.kernel.plugins()}
-        down = [name for name in self.names if states.get(name) is not State.ACTIVE]
+        active = {info.name for info in self.kernel.plugins() if info.state is State.ACTIVE}
+        down = [name for name in self.names if name not in active]
         if down:
             told = "; ".join(f"{name}: {self.kernel.why(name)}" for name in down)
             await self.kernel.shutdown()

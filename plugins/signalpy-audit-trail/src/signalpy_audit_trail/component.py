@@ -39,6 +39,13 @@ class QueryParams(BaseModel):
 
     :param type: pattern on ``action``.
     :param target: pattern on ``target``.
+    :param kind: ``invoke``, ``event``, ``lifecycle``, ``policy``, ``access``, ``gap`` or ``erasure``.
+    :param actor: who did it.
+    :param subject: whom or what it concerned, one of them.
+    :param caller: the component that asked for it.
+    :param outcome: how it ended, such as ``success`` or ``denied``.
+    :param correlation_id: the chain of operations that it belongs to.
+    :param operation_id: the operation that it tells of.
     :param since: from this moment on (RFC 3339; UTC without an offset), or an age such as ``24h``.
     :param until: before this moment, likewise.
     :param order: ``desc`` (default) or ``asc``, by position.

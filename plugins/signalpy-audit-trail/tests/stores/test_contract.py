@@ -23,7 +23,7 @@ class TestMemory(StoreContract):
 
 
 class TestFile(StoreContract):
-    options = {"segment_bytes": 100_000}  # noqa: RUF012
+    options = {"segment_bytes": 100_000}
 
     def location(self, tmp_path: Path) -> str:
         return f"file://{tmp_path}/trail"
