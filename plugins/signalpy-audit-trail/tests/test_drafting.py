@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from signalpy_audit_trail.drafting import SMALLEST, Drafting, Seen, fitted
-from signalpy_audit_trail.encoding import plain
+from signalpy_audit_trail.encoding import encode, plain
 from signalpy_audit_trail.record import SEQ_ROOM, Record, body, replaced
 
 FULL = Record(
@@ -163,6 +164,20 @@ def test_a_list_of_paths_that_would_be_too_long_names_only_the_fields() -> None:
     """Thousands of cuts are told in few words."""
     stored = fitted(replaced(FULL, data=["x" * 200 for _ in range(10_000)]), 1 << 20)
     assert ("data",) == stored.truncated
+
+
+def test_values_that_are_bytes_already_are_cut_and_shown_to_privacy_as_any_other() -> None:
+    """Taken as bytes or as values, the same data become the same record, also where they are too long."""
+    client = {"ip": "192.0.2.1"}
+    for data in ({"note": "x" * 2000, "more": ["y" * 600]}, {"params": {"n": 1}, "result": [2]}):
+        whole = replaced(FULL, data=data, client=client)
+        parts = {name: Raw(encode(value)) for name, value in data.items()}
+        as_one = replaced(FULL, data=Raw(encode(data)), client=Raw(encode(client)))
+        for as_bytes in (as_one, replaced(whole, data=parts)):
+            hiding = Hiding()
+            Drafting(1500, hiding).draft(as_bytes)
+            assert [whole] == [record for record, _ in hiding.seen]
+            assert body(fitted(whole, 1500)) == Drafting(1500).draft(as_bytes).body
 
 
 def test_a_given_id_can_be_renamed() -> None:

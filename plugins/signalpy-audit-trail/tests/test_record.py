@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from signalpy_audit_trail.record import Record, body, identity, replaced, stamp
+from signalpy_audit_trail.record import Record, body, identity, now, replaced, stamp, stamper
 
 FULL = Record(
     id="0198c0de-0000-7000-8000-000000000001",
@@ -70,6 +71,16 @@ def test_the_body_is_what_present_tells() -> None:
 def test_times_are_utc_with_microseconds(moment: datetime, text: str) -> None:
     """A time has 27 characters, so that texts sort as times do."""
     assert text == stamp(moment)
+
+
+def test_the_stamp_of_the_moment_is_the_moment() -> None:
+    """What is stamped without a clock of one's own lies between two looks at the clock, written like any."""
+    moment = stamper(now)
+    for _ in range(3):
+        before, found, after = now(), moment(), now()
+        assert before <= datetime.fromisoformat(found) <= after
+        assert found == stamp(datetime.fromisoformat(found))
+        time.sleep(0.4)
 
 
 def test_an_id_that_is_too_long_is_its_digest() -> None:

@@ -10,10 +10,11 @@ from typing import Any, Final
 from signalpy import Call, Operation, Publication
 from signalpy.matching import matches_any
 from signalpy_audit_trail import record
-from signalpy_audit_trail.encoding import Plain, encode, plain, text
+from signalpy_audit_trail.encoding import encode, plain, text
 from signalpy_audit_trail.fieldpath import Path
+from signalpy_audit_trail.ordinary import Snapshot, ready
 from signalpy_audit_trail.origin import Origins
-from signalpy_audit_trail.record import fresh_id, now, stamp
+from signalpy_audit_trail.record import fresh_id, now, stamp, stamper
 from signalpy_audit_trail.settings import NAME, Settings
 from signalpy_audit_trail.subjects import Subjects
 from signalpy_audit_trail.taken import METADATA, Captured, Taken, TakenAccess, TakenCall, TakenEvent
@@ -49,7 +50,7 @@ class Capture:
         self._subjects = Subjects(settings.subjects)
         self._origins = origins
         self._looked_into = looked_into
-        self._clock = clock
+        self._stamp = stamper(clock)
         self._new_id = new_id
         self._wants = lru_cache(maxsize=_EVENT_TYPES_KEPT)(self._matches)
 
@@ -121,43 +122,47 @@ class Capture:
             cut,
             data=data if whole else None,
             subjects=self._subjects,
-            seen=None if data is None else data.value,
+            seen=data,
         )
 
     def _common(
         self, operation: Operation, kind: str, action: str, *, concerned: str
-    ) -> tuple[dict[str, Any], list[Path]]:
+    ) -> tuple[dict[str, Any], tuple[Path, ...]]:
         """The fields that every operation has, and where something of them was left out."""
         client = self._snapshot(operation.client) if operation.client is not None else None
+        name = self._text(action)
         fields = {
             "id": self._new_id(),
             "operation_id": operation.operation_id,
-            "time": stamp(self._clock()),
+            "time": self._stamp(),
             "kind": kind,
-            "action": text(action),
+            "action": name,
             "actor": self._text(operation.actor),
             "on_behalf_of": self._text(operation.on_behalf_of),
-            "client": client.value if client is not None else None,
+            "client": client.kept if client is not None else None,
             "caller": self._text(operation.caller),
-            "target": text(action) if isinstance(operation, Call) else None,
+            "target": name if isinstance(operation, Call) else None,
             "correlation_id": self._text(operation.correlation_id),
             "causation_id": self._text(operation.causation_id),
             "origin": self._origins.of(concerned),
         }
-        return fields, [("client", *path) for path in client.cut] if client is not None else []
+        return fields, tuple(("client", *path) for path in client.cut) if client is not None else ()
 
-    def _snapshot(self, value: object) -> Plain:
-        return plain(value, most=self._limit)
+    def _snapshot(self, value: object) -> Snapshot:
+        """``value`` as it is now: as bytes, where it is JSON already."""
+        return ready(value, most=self._limit) or plain(value, most=self._limit)
 
     def _text(self, value: object) -> str | None:
         """A text that should be one; of another value the text of its JSON."""
-        if value is None or type(value) is str:
-            return None if value is None else text(value)
-        found = self._snapshot(value).value
+        if value is None:
+            return None
+        if type(value) is str:
+            return value if value.isascii() else text(value)
+        found = plain(value, most=self._limit).value
         return found if isinstance(found, str) else encode(found).decode()
 
     def _moment(self, moment: datetime) -> str:
         try:
             return stamp(moment)
         except Exception:  # noqa: BLE001 (a time zone that fails must not stop the log; the moment of capture stands for it)
-            return stamp(self._clock())
+            return self._stamp()

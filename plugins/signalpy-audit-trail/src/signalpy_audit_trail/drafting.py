@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol, cast
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.encoding import encode
 from signalpy_audit_trail.fieldpath import Json, Path, written
-from signalpy_audit_trail.record import SEQ_ROOM, Record, body, identity, replaced
+from signalpy_audit_trail.record import SEQ_ROOM, Record, body, identity, opened, replaced
 from signalpy_audit_trail.truncation import cut, shares, size
 
 SMALLEST: Final = 1024
@@ -48,7 +48,7 @@ class Protection(Protocol):
     """What privacy makes of records."""
 
     def protect(self, record: Record, seen: Seen) -> Record:
-        """``record`` as it may be stored. It is given every record, before it is cut and encoded."""
+        """``record`` as it may be stored. It is given every record, its values as JSON types, before it is cut."""
 
     def owed(self) -> Callable[[], None] | None:
         """What must be done before what was protected so far is stored, such as to make a key durable."""
@@ -65,6 +65,11 @@ class Drafting:
         self._protection = protection
         self._id_room = 130 if limit >= 2 * SMALLEST else 74
 
+    @property
+    def protects(self) -> bool:
+        """Whether what was seen besides the record counts."""
+        return self._protection is not None
+
     def draft(self, record: Record, *, given: bool = False, seen: Seen = NOTHING) -> Draft:
         """The draft of ``record``.
 
@@ -72,14 +77,17 @@ class Drafting:
         """
         kept, needs = self._short_ids(record), None
         if self._protection is not None:
-            kept = self._protection.protect(kept, seen)
+            kept = self._protection.protect(opened(kept), seen)
             needs = self._protection.owed()
-        final = fitted(kept, self.limit)
+        stored = body(kept)
+        if len(stored) + SEQ_ROOM > self.limit:
+            kept = fitted(kept, self.limit)
+            stored = body(kept)
 
         def renamed(id: str, duplicate_of: str) -> Draft:
             return self.draft(replaced(record, id=id, duplicate_of=duplicate_of), seen=seen)
 
-        return Draft(id=final.id, body=body(final), given=given, renamed=renamed if given else None, needs=needs)
+        return Draft(id=kept.id, body=stored, given=given, renamed=renamed if given else None, needs=needs)
 
     def _short_ids(self, record: Record) -> Record:
         long = {}
@@ -99,6 +107,7 @@ def fitted(record: Record, limit: int) -> Record:
     """
     if len(body(record)) + SEQ_ROOM <= limit:
         return record
+    record = opened(record)
     fields = record.present()
     fields.pop("truncated", None)
     paths = list(record.truncated)

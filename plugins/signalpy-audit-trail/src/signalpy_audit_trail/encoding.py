@@ -75,6 +75,11 @@ class Plain(NamedTuple):
     cut: tuple[Path, ...]
     weight: int
 
+    @property
+    def kept(self) -> Json | msgspec.Raw:
+        """What a record holds of it."""
+        return self.value
+
 
 def plain(value: object, *, most: int = 1 << 20) -> Plain:
     """A copy of ``value`` in JSON types.

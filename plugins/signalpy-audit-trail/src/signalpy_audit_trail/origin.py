@@ -30,10 +30,12 @@ class Origins:
             "host": text(socket.gethostname()),
         }
         self._components: dict[str, tuple[str | None, str | None]] = {}
+        self._made: dict[str | None, dict[str, Json]] = {}
 
     def learn(self, component: str, distribution: str | None, version: str | None) -> None:
         """Keeps what came with what."""
         self._components[component] = (distribution, version)
+        self._made.clear()
 
     def learn_installed(self, loaded: Iterable[str]) -> None:
         """Looks up which components the distributions named in ``loaded`` bring; what is known already stays."""
@@ -41,9 +43,17 @@ class Origins:
         for point in entry_points(group=COMPONENTS):
             if point.dist is not None and (name := canonical(point.dist.name)) in names:
                 self._components.setdefault(point.name, (name, point.dist.version))
+        self._made.clear()
 
     def of(self, component: str | None = None) -> dict[str, Json]:
-        """The origin of a record that concerns ``component``."""
+        """The origin of a record that concerns ``component``; to be read only, it is the same for many."""
+        known = component if component in self._components else None
+        made = self._made.get(known)
+        if made is None or made["process"] != os.getpid():
+            made = self._made[known] = self._make(known)
+        return made
+
+    def _make(self, component: str | None) -> dict[str, Json]:
         distribution, version = self._components.get(component or "", (None, None))
         found: dict[str, Json] = {**self._here, "process": os.getpid()}
         if distribution is not None:

@@ -11,13 +11,16 @@ moves none.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
+from time import time_ns
 from typing import Final
 
 import msgspec
 import uuid_utils
 from msgspec import UNSET, Struct, UnsetType
 
+from signalpy_audit_trail import ordinary
 from signalpy_audit_trail.encoding import encode
 from signalpy_audit_trail.fieldpath import Json
 
@@ -103,6 +106,16 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
         }
 
 
+def opened(record: Record) -> Record:
+    """The same record with its values as JSON types, for those who look into them.
+
+    What was taken as bytes of JSON (``msgspec.Raw``) stands in ``data``, among its members, or in ``client``.
+    """
+    data, client = record.data, record.client
+    read = {"data": ordinary.opened(data), "client": ordinary.opened(client)}
+    return record if read["data"] is data and read["client"] is client else replaced(record, **read)
+
+
 def body(record: Record) -> bytes:
     """The bytes of a record without ``seq``; they start with ``{"id":``."""
     return encode(record)
@@ -126,6 +139,29 @@ def stamp(moment: datetime) -> str:
     """
     utc = moment if moment.tzinfo is UTC else datetime.astimezone(moment, UTC)
     return datetime.isoformat(utc, timespec="microseconds")[:-6] + "Z"
+
+
+def stamper(clock: Callable[[], datetime]) -> Callable[[], str]:
+    """What gives the `stamp` of the moment.
+
+    :param clock: tells the time; of `now`, the part down to the second is made once a second.
+    """
+    return _Seconds().stamp if clock is now else lambda: stamp(clock())
+
+
+class _Seconds:
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last = (-1, "")
+
+    def stamp(self) -> str:
+        second, rest = divmod(time_ns(), 1_000_000_000)
+        known, text = self._last
+        if known != second:
+            text = stamp(datetime.fromtimestamp(second, UTC))[: -len("000000Z")]
+            self._last = (second, text)
+        return f"{text}{rest // 1000:06}Z"
 
 
 def identity(text: str, room: int) -> str:

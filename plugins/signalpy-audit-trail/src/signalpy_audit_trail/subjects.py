@@ -39,7 +39,7 @@ class Subjects:
 
         At most one more than `MOST`, by which it is known that there are others.
         """
-        found = dict.fromkeys(text(subject) for subject in given)
+        found = dict.fromkeys([text(subject) for subject in given])
         for path in self.paths(name):
             for _, value in find(data, path):
                 found.update(dict.fromkeys(_texts(value)))

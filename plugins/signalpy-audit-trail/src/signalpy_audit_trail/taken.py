@@ -10,9 +10,9 @@ from typing import Any, Final, Self, TypeAlias
 from msgspec import UNSET
 
 from signalpy import Call, Publication
-from signalpy_audit_trail.encoding import Plain
 from signalpy_audit_trail.fieldpath import Json, Path, written
 from signalpy_audit_trail.members import MISSING, is_a, member
+from signalpy_audit_trail.ordinary import Snapshot
 from signalpy_audit_trail.outcome import Ending, told
 from signalpy_audit_trail.record import INTENT, LIFECYCLE, Record
 from signalpy_audit_trail.subjects import MOST, Subjects
@@ -32,11 +32,9 @@ class Taken:
     :param common: the fields of its record that are known from the start.
     :param cut: places in them where something was left out.
     :ivar given: its id came from a publisher.
-    :ivar seen: the values that were taken, stored or not, in the shape of a record's ``data``.
     """
 
     given = False
-    seen: Json = None
 
     def __init__(self, operation: Captured, common: Mapping[str, Any], cut: Iterable[Path]) -> None:
         self.operation = operation
@@ -52,6 +50,11 @@ class Taken:
     def by(self) -> str:
         """The component that is asked, or that tells."""
         raise NotImplementedError
+
+    @property
+    def seen(self) -> Json:
+        """The values that were taken, stored or not, in the shape of a record's ``data``; asked after `record`."""
+        return None
 
     def record(self, ending: Ending, recorded_at: str) -> Record:
         """The record of the operation that ended so."""
@@ -80,7 +83,7 @@ class Taken:
             outcome=ending.outcome,
             error=ending.error,
             subjects=subjects,
-            truncated=tuple(written(path) for path in (*self._cut, *cut)),
+            truncated=tuple(written(path) for path in (*self._cut, *cut)) if cut or self._cut else (),
             **more,
         )
 
@@ -102,8 +105,8 @@ class TakenCall(Taken):
         cut: Iterable[Path],
         *,
         level: str,
-        params: Plain | None,
-        snapshot: Callable[[object], Plain],
+        params: Snapshot | None,
+        snapshot: Callable[[object], Snapshot],
         subjects: Subjects,
         whole: bool = False,
     ) -> None:
@@ -113,6 +116,7 @@ class TakenCall(Taken):
         self._snapshot = snapshot
         self._subjects = subjects
         self._whole = whole
+        self._parts: dict[str, Snapshot] = {}
         self._started = time.perf_counter_ns()
 
     @property
@@ -121,6 +125,11 @@ class TakenCall(Taken):
         target = self.operation.target
         return target.partition(".")[0] if self.operation.known else "kernel"
 
+    @property
+    def seen(self) -> Json:
+        """Parameters and result, as far as anybody asks for them."""
+        return {name: part.value for name, part in self._parts.items()}
+
     def record(self, ending: Ending, recorded_at: str) -> Record:
         """The record of the call; ``data`` holds parameters and result where the level says so."""
         duration = (time.perf_counter_ns() - self._started) // 1000
@@ -128,8 +137,9 @@ class TakenCall(Taken):
         asked = self._whole or self._level == FULL or self._subjects.lead_into(self.operation.target, "result")
         if asked and ending.result is not MISSING:
             parts["result"] = self._snapshot(ending.result)
-        self.seen = {name: part.value for name, part in parts.items()}
-        subjects = self._subjects.of(self.operation.target, self.seen)
+        self._parts = parts
+        target = self.operation.target
+        subjects = self._subjects.of(target, self.seen if self._subjects.paths(target) else None)
         kept = {name: parts[name] for name in _KEPT[self._level] if name in parts}
         return self._made(
             ending,
@@ -138,7 +148,7 @@ class TakenCall(Taken):
             duration_us=None if ending.outcome == INTENT else duration,
             subjects=subjects,
             level=self._level,
-            data={name: part.value for name, part in kept.items()} or UNSET,
+            data={name: part.kept for name, part in kept.items()} or UNSET,
         )
 
 
@@ -146,7 +156,7 @@ class TakenEvent(Taken):
     """An event: the fact that its publisher tells, complete from the start.
 
     :param data: a snapshot of the payload; ``None`` if no payload is to be stored.
-    :param seen: the payload, if it is only to be seen.
+    :param seen: the payload, also where it is not stored.
     """
 
     operation: Publication
@@ -157,20 +167,25 @@ class TakenEvent(Taken):
         common: Mapping[str, Any],
         cut: Iterable[Path],
         *,
-        data: Plain | None,
+        data: Snapshot | None,
         subjects: Subjects,
-        seen: Json = None,
+        seen: Snapshot | None = None,
     ) -> None:
         super().__init__(operation, common, cut)
-        self.seen = data.value if data is not None else seen
         self.given = operation.id is not None
         self._data = data
+        self._seen = seen
         self._subjects = subjects
 
     @property
     def by(self) -> str:
         """The publisher."""
         return self.operation.caller
+
+    @property
+    def seen(self) -> Json:
+        """The payload."""
+        return None if self._seen is None else self._seen.value
 
     @property
     def is_lifecycle(self) -> bool:
@@ -186,13 +201,14 @@ class TakenEvent(Taken):
     def record(self, ending: Ending, recorded_at: str) -> Record:
         """The record of the event."""
         event, data = self.operation, self._data
+        seen = data.value if data is not None and self._subjects.paths(event.event_type) else None
         return self._made(
             ending,
             recorded_at,
             [("data", *path) for path in data.cut] if data is not None else (),
-            subjects=self._subjects.of(event.event_type, data.value if data is not None else None, event.subject),
+            subjects=self._subjects.of(event.event_type, seen, event.subject),
             level=METADATA if data is None else FULL,
-            data=UNSET if data is None else data.value,
+            data=UNSET if data is None else data.kept,
         )
 
 
@@ -201,7 +217,7 @@ class TakenAccess(Taken):
 
     operation: Call
 
-    def __init__(self, operation: Call, common: Mapping[str, Any], cut: Iterable[Path], *, asked: Plain) -> None:
+    def __init__(self, operation: Call, common: Mapping[str, Any], cut: Iterable[Path], *, asked: Snapshot) -> None:
         super().__init__(operation, common, cut)
         self._asked = asked
         self._started = time.perf_counter_ns()
