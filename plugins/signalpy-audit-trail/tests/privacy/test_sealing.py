@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpy_audit_trail.privacy.sealing import DataKey, place, sealed
+from signalpy_audit_trail.privacy.sealed import place, sealed
+from signalpy_audit_trail.privacy.sealing import DataKey
 
 KEY = DataKey("key_1", b"k" * 32)
 HERE = place("0198-id", "data.lines[0].note")

@@ -1,4 +1,4 @@
-"""Encrypting a value under the key of one subject, and reading it again. Pure.
+"""Encrypting a value under the key of one subject. Pure.
 
 AES-256-GCM (NIST SP 800-38D). The associated data are the id of the record, a NUL, and the path of the value from the
 record's root: a sealed value that is moved to another place does not open. The nonce is derived from the value and its
@@ -9,18 +9,16 @@ which a repeated delivery is known, and a restored process cannot use a nonce tw
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from signalpy_audit_trail.encoding import encode
 from signalpy_audit_trail.fieldpath import Json
+from signalpy_audit_trail.privacy.sealed import MARK
 
-MARK: Final = "$encrypted"
 KEY_BYTES: Final = 32
 _NONCE: Final = 12
 _PURPOSE: Final = b"signalpy audit nonce"
@@ -60,38 +58,3 @@ class DataKey:
             return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
         except InvalidTag:
             raise ValueError("it does not open with this key at this place") from None
-
-
-class Sealed(msgspec.Struct, frozen=True):
-    """A sealed value as it is stored."""
-
-    key: str
-    data: str
-
-    def open(self, key: DataKey, place: bytes) -> Json:
-        """The value.
-
-        :raises ValueError: it does not open.
-        """
-        try:
-            raw = base64.b64decode(self.data, validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("it was cut or damaged") from None
-        value: Json = msgspec.json.decode(key.open_bytes(raw, place))
-        return value
-
-
-def sealed(value: Any) -> Sealed | None:
-    """``value`` as a sealed one, if it looks like one."""
-    if not isinstance(value, dict) or len(value) != 1:
-        return None
-    parts = value.get(MARK)
-    if not isinstance(parts, dict) or len(parts) != 2:
-        return None
-    key, data = parts.get("key"), parts.get("data")
-    return Sealed(key, data) if isinstance(key, str) and isinstance(data, str) else None
-
-
-def place(id: str, path: str) -> bytes:
-    """The associated data of a value at ``path`` (from the record's root) in the record ``id``."""
-    return f"{id}\0{path}".encode()

@@ -31,6 +31,11 @@ def of_medium(error: sqlite3.Error) -> bool:
     return primary(error) in _BUSY | _MEDIUM.keys()
 
 
+def errno_of(error: sqlite3.Error) -> int | None:
+    """Return what the operating system would call an error of the medium."""
+    return _MEDIUM.get(primary(error))
+
+
 def translated(error: sqlite3.Error, path: Path, *, writing: bool, wait: float = 0.0) -> StoreError:
     """Return what a caller of a store is told.
 
