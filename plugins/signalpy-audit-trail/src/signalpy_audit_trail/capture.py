@@ -17,7 +17,7 @@ from signalpy_audit_trail.origin import Origins
 from signalpy_audit_trail.record import fresh_id, now, stamp, stamper
 from signalpy_audit_trail.settings import NAME, Settings
 from signalpy_audit_trail.subjects import Subjects
-from signalpy_audit_trail.taken import METADATA, Captured, Taken, TakenAccess, TakenCall, TakenEvent
+from signalpy_audit_trail.taken import METADATA, Captured, Taken, TakenAccess, TakenCall, TakenErasure, TakenEvent
 
 UNRECORDED: Final = f"{NAME}.status"
 NOTICED: Final = frozenset({"kernel.policy.changed"})
@@ -83,6 +83,14 @@ class Capture:
             is_own = operation.target.startswith(_OWN)
             return self._access(operation) if is_own else self._call(operation, METADATA)
         return self._event(operation, record.EVENT, whole=False)
+
+    def erasure(self, call: Call, data: dict[str, Any], subject: str) -> TakenErasure:
+        """What commits an erasure.
+
+        :param subject: the stored form of whom it is about.
+        """
+        common, _ = self._common(call, record.ERASURE, call.target, concerned=NAME)
+        return TakenErasure(call, common, data=data, subject=subject)
 
     def _matches(self, event_type: str) -> bool:
         return matches_any(event_type, self._patterns) is not None

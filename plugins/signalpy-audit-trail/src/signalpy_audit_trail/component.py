@@ -8,21 +8,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from signalpy import Call, PluginInfo, Publication, Runtime, component, hookimpl, lifecycle, requires, runnable
 from signalpy.errors import LifecycleError
 from signalpy.hookspecs import Proceed
+from signalpy.operation import current
 from signalpy_audit_trail import guard
 from signalpy_audit_trail.capture import Capture
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.drafting import Drafting
+from signalpy_audit_trail.erasure import Begun, told
 from signalpy_audit_trail.handover import hand, leave
 from signalpy_audit_trail.keeper import Housing, Keeper, open_keeper
 from signalpy_audit_trail.modes import Mode, Standard
 from signalpy_audit_trail.notices import Notices
 from signalpy_audit_trail.origin import Origins
+from signalpy_audit_trail.outcome import Ending
+from signalpy_audit_trail.record import SUCCESS
 from signalpy_audit_trail.relaxed import Relaxed
+from signalpy_audit_trail.safe import Safe, open_safe
 from signalpy_audit_trail.scribe import Scribe
 from signalpy_audit_trail.settings import NAME, Settings
 from signalpy_audit_trail.store import Store
@@ -75,6 +80,23 @@ class QueryParams(BaseModel):
     count_by: str | None = None
 
 
+class EraseParams(BaseModel):
+    """Who is to be erased, and why.
+
+    :param subject: as it stands in the data, or as ``subject=`` names it.
+    :param reason: is recorded.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    subject: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+
+
+def _nothing(_: str) -> bool:
+    return False
+
+
 @component(NAME, version="0.1.0", settings=Settings, exclusive=True)
 @requires(configuration="signalpy.Configuration")
 class AuditTrail:
@@ -89,6 +111,8 @@ class AuditTrail:
         self._capture: Capture
         self._notices: Notices
         self._origins: Origins
+        self._scribe: Scribe
+        self._safe: Safe
 
     def __repr__(self) -> str:
         return f"<AuditTrail({'closed' if self._keeper is None else self._keeper.status()['store']})>"
@@ -104,29 +128,38 @@ class AuditTrail:
             self.rt.log.info("no store is configured ([audit-trail] store): the trail goes to %s", DEFAULT_STORE)
         self._loop = asyncio.get_running_loop()
         self._origins = Origins(settings.application)
-        drafting = Drafting(settings.max_record)
+        url = settings.store or DEFAULT_STORE
+        keys = Path(settings.keys) if settings.keys is not None else None
+        self._safe = await asyncio.to_thread(open_safe, settings.rules, url, keys)
+        protector = self._safe.protector
+        drafting = Drafting(settings.max_record, protector)
+        self._scribe = Scribe(drafting)
         self._notices = Notices(drafting, self._origins)
-        self._capture = Capture(settings, self._origins)
-        self._keeper = await open_keeper(
-            settings.store or DEFAULT_STORE,
-            self._notices,
-            self._first,
-            Housing(
-                permitted=permitted(self.rt.configuration.current.plugins),
-                keys=Path(settings.keys) if settings.keys is not None else None,
-                interval=settings.checkpoint_interval,
-                capacity=settings.capacity,
-                linger=settings.flush_interval / 2 if settings.mode == "relaxed" else 0.0,
-            ),
+        self._capture = Capture(settings, self._origins, looked_into=protector.looks_into if protector else _nothing)
+        housing = Housing(
+            permitted=permitted(self.rt.configuration.current.plugins),
+            keys=keys,
+            interval=settings.checkpoint_interval,
+            capacity=settings.capacity,
+            linger=settings.flush_interval / 2 if settings.mode == "relaxed" else 0.0,
+            vault=self._safe.vault,
         )
-        self._mode = MODES[settings.mode](self._capture, Scribe(drafting), self._keeper)
+        try:
+            self._keeper = await open_keeper(url, self._notices, self._first, housing)
+        except BaseException:
+            self._safe.close()
+            raise
+        self._mode = MODES[settings.mode](self._capture, self._scribe, self._keeper)
 
     @lifecycle.deactivate
     async def deactivate(self) -> None:
         """Writes the last record and closes the trail."""
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
-            await keeper.close()
+            try:
+                await keeper.close()
+            finally:
+                self._safe.close()
 
     @hookimpl(tryfirst=True)
     async def signalpy_record(self, operation: Captured, proceed: Proceed) -> Any:
@@ -158,6 +191,7 @@ class AuditTrail:
     def signalpy_component_activated(self, component: PluginInfo) -> None:
         """Records that a component became active, and remembers where it comes from."""
         self._origins.learn(component.name, component.distribution, component.version)
+        self._safe.open_logs(f"signalpy.component.{component.name}")
         if component.name != NAME:
             self._tell(self._notices.component("activated", component))
 
@@ -186,6 +220,21 @@ class AuditTrail:
         """
         return await self._open().ask(params.model_dump(exclude_none=True))
 
+    @runnable("erase", params=EraseParams, description="Make what is encrypted of a person unreadable, for good")
+    async def erase(self, params: EraseParams) -> dict[str, Any]:
+        """``{"erased", "subject", "keys", "seq", "message"}``; `erased` is false where there was nothing to erase.
+
+        :raises AuditUnavailable: it cannot be recorded; nothing is destroyed.
+        """
+        call = current()
+        assert isinstance(call, Call)  # noqa: S101 (a runnable is only reached by a call)
+
+        def draft(begun: Begun) -> Draft:
+            data = told(begun, params.reason, params.subject)
+            return self._scribe.draft(self._capture.erasure(call, data, begun.subject), Ending(SUCCESS))
+
+        return await self._open().erase(params.subject, draft)
+
     @runnable("status", description="Tell how the trail does, and in an outage why and what to do")
     async def status(self) -> dict[str, Any]:
         """``healthy``, ``store``, ``size``, ``queued`` and more; in an outage also since when, why and the way out."""
@@ -194,8 +243,9 @@ class AuditTrail:
     def _first(self, store: Store) -> Draft:
         inventory = self.rt.inventory()
         self._origins.learn_installed(str(item["name"]) for item in inventory)
-        settings = self.rt.settings.model_dump(mode="json", exclude={"store"})
-        return self._notices.started(inventory, self.rt.policies(), {**settings, "store": store.url})
+        settings = self.rt.settings.model_dump(mode="json", exclude={"store", "privacy"})
+        settings |= {"store": store.url, "privacy": self.rt.settings.rules.described()}
+        return self._notices.started(inventory, self.rt.policies(), settings)
 
     def _open(self) -> Keeper:
         if self._keeper is None:

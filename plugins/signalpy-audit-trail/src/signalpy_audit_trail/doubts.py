@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from signalpy_audit_trail import moments, search
+from signalpy_audit_trail.leaves import decoded
 from signalpy_audit_trail.query import parse_query
 from signalpy_audit_trail.store import StoreReader, Unclean
 
@@ -29,7 +30,7 @@ def doubtful(reader: StoreReader, unclean: Sequence[Unclean]) -> Iterator[dict[s
     while True:
         leaves, following = search.page(reader, question)
         for leaf in leaves:
-            record = search.decoded(leaf, reader.url)
+            record = decoded(leaf, reader.url)
             if _was_of(record, started):
                 yield record
         if following is None:

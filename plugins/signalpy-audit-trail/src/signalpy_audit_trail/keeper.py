@@ -8,19 +8,23 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from signalpy_audit_trail import search
+from signalpy_audit_trail import erasure, search
 from signalpy_audit_trail.checkpoints import Checkpointer
 from signalpy_audit_trail.commit import append_sync
 from signalpy_audit_trail.doubts import doubtful
 from signalpy_audit_trail.draft import Draft, Receipt
 from signalpy_audit_trail.handover import durable, hand
 from signalpy_audit_trail.notices import Notices
+from signalpy_audit_trail.privacy.view import View
 from signalpy_audit_trail.signing import Keys
 from signalpy_audit_trail.store import Store, StoreReader
 from signalpy_audit_trail.stores import Permit, keys_beside, open_store
 from signalpy_audit_trail.writer import LogWriter
+
+if TYPE_CHECKING:
+    from signalpy_audit_trail.vault.vault import Vault
 
 log = logging.getLogger("signalpy.audit_trail")
 PATIENCE: Final = 5.0
@@ -36,6 +40,7 @@ class Housing:
     :param interval: seconds between two signed heads.
     :param capacity: records that may wait to be written.
     :param linger: seconds that they may wait for others to be written with them.
+    :param vault: the keys of what is encrypted, if there are any.
     """
 
     permitted: Permit
@@ -43,6 +48,7 @@ class Housing:
     interval: float
     capacity: int
     linger: float
+    vault: Vault | None = None
 
 
 class Keeper:
@@ -61,7 +67,9 @@ class Keeper:
         self._writer = LogWriter(
             store, gap=notices.gap, capacity=housing.capacity, housekeeping=checkpoints, linger=housing.linger
         )
+        self._vault = housing.vault
         self._reader: StoreReader | None = None
+        self._view: View
         self._reading = threading.Lock()
 
     @property
@@ -95,8 +103,44 @@ class Keeper:
         with self._reading:
             if self._reader is None:
                 self._reader = self._store.reader()
+                self._view = View(self._reader, self._vault)
             reader = self._reader
-        return search.ask(reader, filters)
+            view = self._view
+        return search.ask(reader, filters, view)
+
+    async def erase(self, subject: str, draft: Callable[[erasure.Begun], Draft]) -> dict[str, Any]:
+        """Destroys the keys of a subject, and says what was done; see `signalpy_audit_trail.erasure.answer`.
+
+        :param draft: makes the record that commits it.
+        :raises AuditUnavailable: the record cannot be written; nothing is destroyed.
+        :raises StoreError: the keys cannot be destroyed now; the next start does it.
+        """
+        vault = self._vault
+        if vault is None:
+            return erasure.answer(erasure.Begun(subject=""), None)
+        begun = await asyncio.to_thread(self._begin, vault, subject)
+        if not begun.keys:
+            return erasure.answer(begun, None)
+        receipt, interruption = None, None
+        if not begun.recorded:
+            handed = hand(self._writer, draft(begun), keep=False)
+            failure, interruption = await durable(handed)
+            if failure is not None:
+                raise failure
+            receipt = handed.result()
+        failure, late = await durable(asyncio.ensure_future(asyncio.to_thread(vault.destroy, begun.keys)))
+        if failure is not None:
+            raise failure
+        if (interruption or late) is not None:
+            raise interruption or late  # type: ignore[misc]
+        return erasure.answer(begun, None if receipt is None else receipt.seq)
+
+    def _begin(self, vault: Vault, subject: str) -> erasure.Begun:
+        reader = self._store.reader()
+        try:
+            return erasure.begin(vault, reader, subject)
+        finally:
+            reader.close()
 
     async def close(self) -> None:
         """Writes the last record and what waits, and closes the trail. What the log cannot take then is lost."""
@@ -136,6 +180,8 @@ async def open_keeper(url: str, notices: Notices, first: Callable[[Store], Draft
 def _open(url: str, notices: Notices, first: Callable[[Store], Draft], housing: Housing) -> Store:
     store = open_store(url, allowed=housing.permitted)
     try:
+        if housing.vault is not None:
+            _finish_erasures(store, housing.vault)
         gaps = [notices.unclean(writer.process, writer.started) for writer in store.unclean]
         doubts = _doubts(store, notices) if gaps else []
         append_sync(store, *gaps, *doubts, first(store))
@@ -144,6 +190,14 @@ def _open(url: str, notices: Notices, first: Callable[[Store], Draft], housing: 
         store.close()
         raise
     return store
+
+
+def _finish_erasures(store: Store, vault: Vault) -> None:
+    reader = store.reader()
+    try:
+        erasure.finish(vault, reader)
+    finally:
+        reader.close()
 
 
 def _doubts(store: Store, notices: Notices) -> list[Draft]:

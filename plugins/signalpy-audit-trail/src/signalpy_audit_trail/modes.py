@@ -19,7 +19,7 @@ from signalpy_audit_trail.draft import Receipt
 from signalpy_audit_trail.handover import Log, durable, hand, leave
 from signalpy_audit_trail.outcome import Denials, Ending, raised, returned
 from signalpy_audit_trail.scribe import Scribe
-from signalpy_audit_trail.taken import Captured, Taken, TakenEvent
+from signalpy_audit_trail.taken import Captured, Taken, TakenAccess, TakenEvent
 
 
 class Mode(ABC):
@@ -53,7 +53,7 @@ class Mode(ABC):
                 await self._recorded(taken, raised(error, taken.by, denied=True), error=error)
             raise
 
-    async def access(self, taken: Taken, proceed: Proceed) -> Any:
+    async def access(self, taken: TakenAccess, proceed: Proceed) -> Any:
         """Around a call of the trail's own: answered also while the log cannot be written, and recorded once it can."""
         try:
             result = await proceed()
@@ -62,7 +62,8 @@ class Mode(ABC):
         except BaseException as error:
             await self._noted(taken, self._raised(taken, error))
             raise
-        await self._noted(taken, returned(result, taken.by))
+        if not taken.tells_itself(result):
+            await self._noted(taken, returned(result, taken.by))
         return result
 
     async def lifecycle(self, taken: TakenEvent, proceed: Proceed) -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from signalpy_audit_trail.leaves import position
+from signalpy_audit_trail.privacy.view import View
 from signalpy_audit_trail.query import (
     Cursor,
     Filters,
@@ -16,81 +19,82 @@ from signalpy_audit_trail.query import (
     encode_cursor,
     parse_query,
 )
-from signalpy_audit_trail.store import StoreDamaged, StoreReader
+from signalpy_audit_trail.store import StoreReader
 from signalpy_audit_trail.versions import in_todays_form
 
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
-
-def ask(reader: StoreReader, given: Mapping[str, Any]) -> dict[str, Any]:
+def ask(reader: StoreReader, given: Mapping[str, Any], view: View | None = None) -> dict[str, Any]:
     """Answer a question whose filters are ``given`` by name; see `answer`.
 
     :raises QueryError: a filter has a value that means nothing.
     """
-    return answer(reader, parse_query(given))
+    return answer(reader, parse_query(given), view)
 
 
-def answer(reader: StoreReader, query: Query) -> dict[str, Any]:
-    """Return a page, ``{"entries": [record, …], "next": cursor or None}``, or counts; see `count`."""
+def answer(reader: StoreReader, query: Query, view: View | None = None) -> dict[str, Any]:
+    """Return a page, ``{"entries": [record, …], "next": cursor or None}``, or counts; see `count`.
+
+    :param view: how what is protected is read; without one, as far as that can be done without keys.
+    """
+    view = View(reader) if view is None else view
     if query.count_by is not None:
-        return count(reader, query)
-    leaves, following = page(reader, query)
-    return {"entries": [in_todays_form(entry) for entry in _entries(leaves, reader.url)], "next": following}
+        return count(reader, query, view)
+    leaves, following = page(reader, query, view)
+    return {"entries": [in_todays_form(entry) for entry in view.entries(leaves)], "next": following}
 
 
-def page(reader: StoreReader, query: Query) -> tuple[list[bytes], str | None]:
+def page(reader: StoreReader, query: Query, view: View | None = None) -> tuple[list[bytes], str | None]:
     """Return the leaves of one page as they are stored, and the cursor of the next one, if there is one.
 
+    :param view: knows in which forms the subject that is asked for may be stored.
     :raises QueryError: the cursor does not belong to this question and this trail.
     """
     cursor = _start(reader, query)
     filters = msgspec.structs.replace(query.filters, since=cursor.since, until=cursor.until)
-    found = reader.search(
-        filters,
-        head=cursor.head,
-        after=cursor.last if cursor.last >= 0 else None,
-        descending=query.descending,
-        limit=query.limit + 1,
-    )
+    after = cursor.last if cursor.last >= 0 else None
+    forms = _forms(filters, view)
+    found = [
+        leaf
+        for form in forms
+        for leaf in reader.search(
+            form, head=cursor.head, after=after, descending=query.descending, limit=query.limit + 1
+        )
+    ]
+    if len(forms) > 1:
+        found = _ordered(found, query)
     leaves = found[: query.limit]
     if len(found) <= query.limit:
         return leaves, None
-    last = decoded(leaves[-1], reader.url)["seq"]
+    last = position(leaves[-1])
     pinned = msgspec.structs.replace(query, filters=filters)
     return leaves, encode_cursor(pinned, reader.origin, cursor.head, last)
 
 
-def count(reader: StoreReader, query: Query) -> dict[str, Any]:
+def count(reader: StoreReader, query: Query, view: View | None = None) -> dict[str, Any]:
     """Return ``{"counts": {value: number, …}, "absent": number, "others": number}`` by the field ``query.count_by``.
 
     The largest come first, ``query.limit`` at most; ``absent`` counts records without the field, and ``others`` those
     of the values that are left out.
     """
-    numbers = dict(reader.count(query.filters, query.count_by or "", head=reader.size()))
+    head, numbers = reader.size(), Counter[str | None]()
+    for form in _forms(query.filters, view):
+        numbers.update(reader.count(form, query.count_by or "", head=head))
     absent = numbers.pop(None, 0)
     ordered = sorted(numbers.items(), key=lambda item: (-item[1], item[0] or ""))
     shown, rest = ordered[: query.limit], ordered[query.limit :]
     return {"counts": dict(shown), "absent": absent, "others": sum(number for _, number in rest)}
 
 
-def _entries(leaves: Sequence[bytes], url: str) -> list[dict[str, Any]]:
-    try:
-        return list(map(_decode, leaves))
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return [decoded(leaf, url) for leaf in leaves]  # which tells of the first that cannot be read
+def _forms(filters: Filters, view: View | None) -> list[Filters]:
+    """The filters once for each form in which the subject may be stored; a record has its subjects in one of them."""
+    if filters.subject is None or view is None:
+        return [filters]
+    return [msgspec.structs.replace(filters, subject=form) for form in view.forms(filters.subject)]
 
 
-def decoded(leaf: bytes, url: str) -> dict[str, Any]:
-    """Return the record that a leaf holds.
-
-    :raises StoreDamaged: it is no JSON object.
-    """
-    try:
-        return _decode(leaf)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        seq = leaf[7:27].partition(b",")[0].decode("ascii", "replace")
-        message = f"{url}: record {seq} is damaged: expected a JSON object; restore its segment from a copy"
-        raise StoreDamaged(message, url=url, seq=seq) from None
+def _ordered(leaves: Sequence[bytes], query: Query) -> list[bytes]:
+    by_position = {position(leaf): leaf for leaf in leaves}
+    return [by_position[seq] for seq in sorted(by_position, reverse=query.descending)][: query.limit + 1]
 
 
 def _start(reader: StoreReader, query: Query) -> Cursor:

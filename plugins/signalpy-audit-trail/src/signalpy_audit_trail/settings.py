@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from signalpy.errors import ConfigError
 from signalpy_audit_trail.drafting import SMALLEST
 from signalpy_audit_trail.fieldpath import parse
+from signalpy_audit_trail.privacy.rules import Rules, parse_rules
 
 NAME: Final = "audit-trail"
 """The table, and the component that it belongs to."""
@@ -30,6 +31,11 @@ def size_in_bytes(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise ConfigError('expected a size such as "1MiB", "500KB" or a number of bytes', key=None)
+
+
+def _checked(privacy: dict[str, Any]) -> dict[str, Any]:
+    parse_rules(privacy)
+    return privacy
 
 
 def _several(value: Any) -> Any:
@@ -81,6 +87,16 @@ class Settings(BaseModel):
     checkpoint_interval: float = Field(
         default=60.0, gt=0, le=86_400, description="seconds between two signed heads of a log that grows"
     )
+
+    privacy: Annotated[dict[str, Any], AfterValidator(_checked)] = Field(
+        default={},
+        description="rules on what is stored of a value, by type and field: rules, default, detect, and where keys are",
+    )
+
+    @property
+    def rules(self) -> Rules:
+        """The rules on privacy."""
+        return parse_rules(self.privacy)
 
     @field_validator("subjects")
     @classmethod

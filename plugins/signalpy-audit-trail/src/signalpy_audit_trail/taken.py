@@ -15,10 +15,12 @@ from signalpy_audit_trail.members import MISSING, is_a, member
 from signalpy_audit_trail.ordinary import Snapshot
 from signalpy_audit_trail.outcome import Ending, told
 from signalpy_audit_trail.record import INTENT, LIFECYCLE, Record
+from signalpy_audit_trail.settings import NAME
 from signalpy_audit_trail.subjects import MOST, Subjects
 
 Captured: TypeAlias = Call | Publication
 
+ERASE: Final = f"{NAME}.erase"
 METADATA: Final = "metadata"
 REQUEST: Final = "request"
 FULL: Final = "full"
@@ -227,6 +229,10 @@ class TakenAccess(Taken):
         """The trail."""
         return self.operation.target.partition(".")[0]
 
+    def tells_itself(self, result: object) -> bool:
+        """Whether the call has written its own record: an erasure is committed by one."""
+        return self.action == ERASE and member(result, "seq") is not MISSING
+
     def record(self, ending: Ending, recorded_at: str) -> Record:
         """The record of the access."""
         data: dict[str, Json] = {"filters": _given(self._asked.value)}
@@ -235,6 +241,28 @@ class TakenAccess(Taken):
         cut = [("data", "filters", *path) for path in self._asked.cut]
         duration = (time.perf_counter_ns() - self._started) // 1000
         return self._made(ending, recorded_at, cut, duration_us=duration, data=data)
+
+
+class TakenErasure(Taken):
+    """A call that erases: the record that commits it.
+
+    :param data: ``{"keys", "reason"}``.
+    :param subject: the stored form of whom it is about.
+    """
+
+    def __init__(self, operation: Call, common: Mapping[str, Any], *, data: dict[str, Any], subject: str) -> None:
+        super().__init__(operation, common, ())
+        self._data = data
+        self._subject = subject
+
+    @property
+    def by(self) -> str:
+        """The trail."""
+        return NAME
+
+    def record(self, ending: Ending, recorded_at: str) -> Record:
+        """The record of the erasure."""
+        return self._made(ending, recorded_at, subjects=(self._subject,), data=self._data)
 
 
 def _given(asked: Json) -> Json:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from signalpy.cli.options import options
 from signalpy_audit_trail.checkpoints import sign_head
+from signalpy_audit_trail.cli.keys import keys_folder
 from signalpy_audit_trail.cli.place import Place, opened, trail_options
 from signalpy_audit_trail.signing import KeyFileError, Keys
 from signalpy_audit_trail.store import StoreError
-from signalpy_audit_trail.stores import keys_beside, open_store
+from signalpy_audit_trail.stores import open_store
 
 
 @click.command()
@@ -36,13 +34,6 @@ def checkpoint(*, public_key: bool, rotate: bool, store: str | None, index: str 
             _print_keys(keys)
         else:
             click.echo(_signed(place, keys), nl=False)
-
-
-def keys_folder(url: str) -> Path | None:
-    """The folder of the keys that sign a trail: as configured, if that trail is configured, else beside it."""
-    table = options().configuration.tables.get("audit-trail", {})
-    configured = table.get("keys") if table.get("store") in (None, url) else None
-    return Path(configured) if isinstance(configured, str) and configured else keys_beside(url)
 
 
 def _print_keys(keys: Keys) -> None:

@@ -10,13 +10,16 @@ from signalpy.matching import did_you_mean
 
 _COMMANDS = {
     "checkpoint": "signalpy_audit_trail.cli.checkpoint:checkpoint",
+    "erase": "signalpy_audit_trail.cli.erase:erase",
     "prove": "signalpy_audit_trail.cli.prove:prove",
     "query": "signalpy_audit_trail.cli.query:query",
     "reindex": "signalpy_audit_trail.cli.reindex:reindex",
+    "rotate-kek": "signalpy_audit_trail.cli.rotate_kek:rotate_kek",
     "snapshot": "signalpy_audit_trail.cli.snapshot:snapshot",
     "status": "signalpy_audit_trail.cli.summary:status",
     "summary": "signalpy_audit_trail.cli.summary:summary",
     "tail": "signalpy_audit_trail.cli.tail:tail",
+    "token": "signalpy_audit_trail.cli.token:token",
     "verify": "signalpy_audit_trail.cli.verify:verify",
 }
 """Where each command is: module and object."""

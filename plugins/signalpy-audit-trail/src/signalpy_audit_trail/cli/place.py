@@ -8,16 +8,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 import uuid_utils
 
 from signalpy.cli.options import options
+from signalpy_audit_trail.cli.keys import KeysInReach
 from signalpy_audit_trail.commit import append_sync
 from signalpy_audit_trail.draft import Draft
+from signalpy_audit_trail.privacy.view import View
 from signalpy_audit_trail.store import StoreError, StoreReader
 from signalpy_audit_trail.stores import as_url, find_driver, open_store, permitted
+
+if TYPE_CHECKING:
+    from signalpy_audit_trail.drafting import Protection
+    from signalpy_audit_trail.record import Record
 
 DEFAULT_STORE: Final = "file:audit-trail"
 _LIMIT: Final = 1 << 20
@@ -56,6 +63,24 @@ class Place:
         self.reader: StoreReader = driver.read(location, index=index)
         self.writable = driver.writable(location)
         self._started = time.perf_counter_ns()
+        self.keys = KeysInReach(url, self.reader)
+
+    @cached_property
+    def view(self) -> View:
+        """How records are shown: readable, as far as the keys are in reach."""
+        return View(self.reader, self.keys.vault)
+
+    def tell_of_keys(self, subject: str | None = None) -> None:
+        """Say on stderr what could not be shown or found, since keys are not in reach.
+
+        :param subject: who was asked for.
+        """
+        why = f" ({self.keys.problem})" if self.keys.problem else ""
+        if self.view.closed:
+            click.echo(f"signalpy: {self.view.closed} encrypted values are shown as stored: no key{why}", err=True)
+        if subject is not None and self.keys.vault is None and self.keys.hides_subjects:
+            message = "subjects that are stored protected cannot be found by name without the HMAC secret"
+            click.echo(f"signalpy: {message}{why}", err=True)
 
     def record_access(self, action: str, filters: Mapping[str, Any], returned: int | None = None) -> None:
         """Append the record of this access; where that cannot be done, say so on stderr and go on.
@@ -68,11 +93,11 @@ class Place:
             _not_recorded("the trail may not be written")
             return
         duration = (time.perf_counter_ns() - self._started) // 1000
-        data = {"filters": dict(filters)} | ({} if returned is None else {"returned": returned})
+        data = {"filters": self.keys.shown(filters)} | ({} if returned is None else {"returned": returned})
         try:
             store = open_store(self.url, guest=True, allowed=self._permitted)
             try:
-                append_sync(store, access_draft(action, data, duration_us=duration))
+                append_sync(store, access_draft(action, data, self.keys.protection, duration_us=duration))
             finally:
                 store.close()
         except StoreError as error:
@@ -90,35 +115,43 @@ def opened(store: str | None, index: str | None) -> Iterator[Place]:
         yield place
     finally:
         place.reader.close()
+        place.keys.close()
 
 
-def access_draft(action: str, data: Mapping[str, Any], *, duration_us: int | None = None) -> Draft:
-    """Return the draft of an ``access`` record of this command, with the user of the operating system as the actor."""
+def access_draft(
+    action: str, data: Mapping[str, Any], protection: Protection | None = None, *, duration_us: int | None = None
+) -> Draft:
+    """Return the draft of an ``access`` record of this command."""
     from signalpy_audit_trail.drafting import Drafting
+
+    return Drafting(_LIMIT, protection).draft(own_record(action, data, duration_us=duration_us))
+
+
+def own_record(action: str, data: Mapping[str, Any], *, kind: str = "access", **fields: Any) -> Record:
+    """Return a record of this command, with the user of the operating system as the actor."""
     from signalpy_audit_trail.encoding import plain, text
     from signalpy_audit_trail.origin import Origins
-    from signalpy_audit_trail.record import ACCESS, SUCCESS, Record, stamp
+    from signalpy_audit_trail.record import SUCCESS, Record, stamp
 
     moment = stamp(datetime.now(UTC))
     operation = str(uuid_utils.uuid7())
-    record = Record(
+    return Record(
         id=str(uuid_utils.uuid7()),
         operation_id=operation,
         time=moment,
         recorded_at=moment,
-        kind=ACCESS,
+        kind=kind,
         action=action,
         actor=text(user()),
         client={"uid": os.getuid()},
         caller="kernel",
         target=action,
         outcome=SUCCESS,
-        duration_us=duration_us,
         data=plain(data).value,
         correlation_id=operation,
         origin=Origins("signalpy").of(),
+        **fields,
     )
-    return Drafting(_LIMIT).draft(record)
 
 
 def user() -> str:

@@ -32,7 +32,9 @@ from signalpy_audit_trail.query import COUNTABLE, KINDS, MAX_LIMIT, OUTCOMES, Qu
 @click.option("--all", "every", is_flag=True, help="All pages.")
 @click.option("--no-intents", "intents", flag_value=False, default=None, help="Leave out intents that have an outcome.")
 @click.option("--count-by", metavar="FIELD", help=f"Count instead, by one of {', '.join(COUNTABLE)}.")
-@click.option("--json", "as_json", is_flag=True, help="The stored lines, one record on each; counts as one object.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="JSON lines, as stored but for encrypted values; counts as one object."
+)
 @trail_options
 def query(*, every: bool, as_json: bool, store: str | None, index: str | None, **given: Any) -> None:
     """Search the trail; print a table, or the stored lines with --json.
@@ -49,30 +51,32 @@ def query(*, every: bool, as_json: bool, store: str | None, index: str | None, *
 
 
 def _search(place: Place, question: Query, asked: dict[str, Any], *, every: bool, as_json: bool) -> None:
-    leaves, following = search.page(place.reader, question)
+    leaves, following = search.page(place.reader, question, place.view)
     place.record_access("audit-trail.query", asked, None if every and following else len(leaves))
     columns = Columns()
     for page in (leaves, *(_pages(place, question, following) if every else ())):
         if as_json:
             for leaf in page:
-                click.echo(leaf)
+                click.echo(place.view.stored(leaf))
         elif page:
-            columns.print(row(search.decoded(leaf, place.url)) for leaf in page)
+            columns.print(row(place.view.read(leaf)) for leaf in page)
     if not leaves:
         click.echo("signalpy: no record passes", err=True)
     elif following and not every:
         click.echo(f"signalpy: there are more: --cursor {following} goes on, --all shows all", err=True)
+    place.tell_of_keys(asked.get("subject"))
 
 
 def _pages(place: Place, question: Query, following: str | None) -> Iterator[list[bytes]]:
     while following is not None:
-        leaves, following = search.page(place.reader, msgspec.structs.replace(question, cursor=following))
+        leaves, following = search.page(place.reader, msgspec.structs.replace(question, cursor=following), place.view)
         yield leaves
 
 
 def _count(place: Place, question: Query, asked: dict[str, Any], *, as_json: bool) -> None:
-    found = search.count(place.reader, question)
+    found = search.count(place.reader, question, place.view)
     place.record_access("audit-trail.query", asked, len(found["counts"]))
+    place.tell_of_keys(asked.get("subject"))
     if as_json:
         click.echo(msgspec.json.encode(found))
         return

@@ -6,7 +6,6 @@ import time
 
 import click
 
-from signalpy_audit_trail import search
 from signalpy_audit_trail.cli.place import Place, opened, trail_options
 from signalpy_audit_trail.cli.show import Columns, row
 
@@ -17,7 +16,7 @@ _PAUSE = 0.2
 @click.command()
 @click.option("-n", "--lines", metavar="N", type=click.IntRange(0), default=10, show_default=True, help="How many.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until interrupted.")
-@click.option("--json", "as_json", is_flag=True, help="The stored lines, one record on each.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines, as stored but for encrypted values.")
 @trail_options
 def tail(*, lines: int, follow: bool, as_json: bool, store: str | None, index: str | None) -> None:
     """Print the last records, oldest first.
@@ -30,6 +29,7 @@ def tail(*, lines: int, follow: bool, as_json: bool, store: str | None, index: s
         place.record_access("audit-trail.tail", {"lines": lines, "follow": follow}, head - first)
         columns = Columns()
         _print(place, columns, first, head, as_json=as_json)
+        place.tell_of_keys()
         while follow:
             seen, head = head, place.reader.size()
             if head > seen:
@@ -42,6 +42,6 @@ def _print(place: Place, columns: Columns, first: int, stop: int, *, as_json: bo
     leaves = [leaf for _seq, leaf in place.reader.leaves(first, stop)]
     if as_json:
         for leaf in leaves:
-            click.echo(leaf)
+            click.echo(place.view.stored(leaf))
     elif leaves:
-        columns.print(row(search.decoded(leaf, place.url)) for leaf in leaves)
+        columns.print(row(place.view.read(leaf)) for leaf in leaves)

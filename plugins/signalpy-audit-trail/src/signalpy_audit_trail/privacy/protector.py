@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, Protocol
@@ -16,7 +16,8 @@ from signalpy_audit_trail.fieldpath import Json, Path, exact, find, parse, writt
 from signalpy_audit_trail.privacy import detect, marks
 from signalpy_audit_trail.privacy.masking import REDACTED, Mask, masked, text_of
 from signalpy_audit_trail.privacy.rules import Action, Rules, paths_of
-from signalpy_audit_trail.privacy.sealing import DataKey, place, sealed
+from signalpy_audit_trail.privacy.sealed import place, sealed
+from signalpy_audit_trail.privacy.sealing import DataKey
 from signalpy_audit_trail.privacy.tree import Clause, Node, Rewriting, bound, decided, grow
 from signalpy_audit_trail.record import Record, replaced
 
@@ -98,15 +99,20 @@ class Protector:
             return self._carried(record, seen.carried)
         plan = self._plan(record.action) if record.kind not in _EXEMPT else None
         default = self.rules.default if record.kind in _OPEN else Action.KEEP
-        if record.kind == records.ACCESS and self.rules.need_keys:
+        if record.kind == records.ACCESS and self.keyring is not None:
             record = self._asked(record)
         if plan is None and default is Action.KEEP and not self.rules.detect and not marks.of(seen.raised):
             return record
         return _Work(self, record, plan, default, seen).done()
 
     def mask(self, name: str, values: Json, client: Json = None) -> Mask:
-        """What takes the protected values of an operation out of a text."""
-        record = Record(id="", time="", recorded_at="", kind=records.EVENT, action=name, outcome="", client=client)
+        """What takes the protected values of an operation out of a text.
+
+        :param values: in the shape of a record's ``data``.
+        """
+        is_call = isinstance(values, dict) and values.keys() == {"params"}
+        kind = records.INVOKE if is_call else records.EVENT
+        record = Record(id="", time="", recorded_at="", kind=kind, action=name, outcome="", client=client)
         default = self.rules.default
         return Mask(value for _, value in _Work(self, record, self._plan(name), default, Seen(values)).covered())
 
@@ -161,7 +167,7 @@ class Protector:
         filters = data.get("filters") if isinstance(data, dict) else None
         if not isinstance(data, dict) or not isinstance(filters, dict) or not isinstance(filters.get("subject"), str):
             return record
-        hidden: Json = {**filters, "subject": self.hashed(str(filters["subject"]))}
+        hidden = shown_filters(filters, self.hashed(str(filters["subject"])))
         return replaced(record, data={**data, "filters": hidden})
 
 
@@ -291,6 +297,12 @@ class _Work:
 
     def node(self, field: str) -> Node | None:
         return None if self.plan is None else self.plan.at(field)
+
+
+def shown_filters(filters: Mapping[str, Json], subject: str) -> dict[str, Json]:
+    """What is recorded of the filters of a query for somebody; its cursor holds a digest of all of them."""
+    cursor: dict[str, Json] = {"cursor": REDACTED} if filters.get("cursor") is not None else {}
+    return {**filters, "subject": subject, **cursor}
 
 
 def _rooted(subject: Path) -> Path:
