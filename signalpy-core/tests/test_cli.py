@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from signalpy import __version__
 from signalpy.cli.summaries import SUMMARIES
 
 if TYPE_CHECKING:
@@ -153,7 +154,10 @@ class TestHelp:
         commands = {point.name: point.load() for point in points if point.module.startswith("signalpy.")}
         assert {name: command.get_short_help_str(limit=200) for name, command in commands.items()} == SUMMARIES
 
-    @pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["why", "shop"], ["tools", "use"]])
+    @pytest.mark.parametrize(
+        "arguments",
+        [["--help"], ["plugins"], ["why", "shop"], ["tools", "use"], ["describe", "shop"], ["invoke", "shop.stock"]],
+    )
     def test_the_metadata_is_read_once(self, shop: Site, arguments: list[str]) -> None:
         """Whatever a command wants to know of installed distributions, it opens a file of theirs once."""
         code = (
@@ -166,7 +170,7 @@ class TestHelp:
             f"root({arguments!r}, standalone_mode=False)\n"
             "print(*opened, sep='\\n', file=sys.stderr)"
         )
-        environ = {"PYTHONPATH": str(shop.root), "PATH": ""}
+        environ = {"PYTHONPATH": str(shop.root), "PATH": "", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
         result = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, env=environ, cwd=shop.root.parent
         )
@@ -395,8 +399,12 @@ class TestWhy:
         assert "shp: unknown: no installed distribution has a component 'shp'. Did you mean 'shop'" in one_line(result)
 
     def test_boot(self, shop: Site) -> None:
-        """With --boot it is the running kernel that answers."""
-        assert shop.signalpy("why", "shop", "--boot").stdout.startswith("shop: active")
+        """With --boot it is the running kernel that answers, with all that the component stands on."""
+        expected = (
+            f"shop: active (signalpy-shop 2.1): depends on config, which is active as {__version__}; requires IConfig,"
+            " which 'config' provides; can do without ICache, which nobody provides\n"
+        )
+        assert expected == shop.signalpy("why", "shop", "--boot").stdout
 
     def test_boot_of_an_essential_that_fails(self, shop: Site) -> None:
         """A boot that fails is one line and 2."""

@@ -66,11 +66,14 @@ def new_kernel(given: Options, start: Start) -> Kernel:
     :raises ConfigError: if the configuration is wrong, or nothing is installed under a name that is to be left out.
     """
     from signalpy.cli.onefile import component_in
+    from signalpy.discovery.decision import decide, tell
     from signalpy.kernel import Kernel
 
     kernel = Kernel(start.configuration(given))
     classes = [component_in(reference, debug=given.debug) for reference in start.plugins]
-    kernel.discover()
+    found = decide(given.reading, kernel.configuration.plugins)
+    tell(found)
+    kernel.discover(found)
     kernel.discover(classes)
     return kernel
 

@@ -14,7 +14,7 @@ from signalpy.builtin import ConfigComponent
 from signalpy.bus import Bus, Dispatcher
 from signalpy.configuration import Configuration, Source, load
 from signalpy.definition import ComponentSpec, adopted, spec_of
-from signalpy.discovery import scan
+from signalpy.discovery import Discovery, scan
 from signalpy.discovery.filter import Filter
 from signalpy.discovery.records import inventory
 from signalpy.errors import ComponentUnavailable, LifecycleError, TargetNotFound
@@ -125,23 +125,24 @@ class Kernel:
         """The configuration in force."""
         return self._configuration.current
 
-    def discover(self, components: Iterable[type | str] | None = None) -> None:
+    def discover(self, components: Iterable[type | str] | Discovery | None = None) -> None:
         """Takes in the components of installed distributions, or just those given. Calls accumulate.
 
         Nothing is imported here; a class that is given by hand beats an installed component of its name.
 
-        :param components: classes, and names of installed components, of which no other is then taken in.
+        :param components: classes, and names of installed components, of which no other is then taken in; or what a
+            scan by these settings has found already.
         :raises LifecycleError: if the kernel has booted.
         :raises DefinitionError: for what is no component class, for two classes of one name, and for a name that no
             installed distribution has.
         """
         self._only_before_boot("discover", "add(cls)")
         self._discovered = True
-        given = list(components) if components is not None else []
+        given = list(components) if isinstance(components, Iterable) else []
         names = [item for item in given if isinstance(item, str)]
-        if components is None or names:
-            found = scan(self.configuration.plugins)
-            found = found if components is None else found.only(names)
+        if not isinstance(components, Iterable) or names:
+            found = components if isinstance(components, Discovery) else scan(self.configuration.plugins)
+            found = found.only(names) if names else found
             self._catalog.add_candidates(found.candidates)
             self._essential |= found.essential
         for cls in given:

@@ -1,4 +1,4 @@
-"""Why a component is not active: the causal chain, in words."""
+"""Why a component is active or not: the causal chain, in words."""
 
 from __future__ import annotations
 
@@ -37,7 +37,28 @@ class Reasons:
         if entry.state is State.WAITING and entry.spec is not None and not entry.reason.startswith("cycle"):
             chain = self._chain(entry.spec, asked | {name})
             return f"waiting: {chain}" if chain else f"waiting: {entry.reason}"
+        if entry.state is State.ACTIVE and entry.spec is not None and not asked:
+            return ": ".join(filter(None, (_told(entry), self._stands_on(entry.spec))))
         return _told(entry)
+
+    def _stands_on(self, spec: ComponentSpec) -> str:
+        """What an active component has found of what it wanted."""
+        clauses = []
+        for item in spec.depends:
+            unit = self._roster.get(item.name)
+            if unit is not None:
+                clauses.append(f"depends on {item.name}{item.specifier}, which is active as {unit.spec.version}")
+        for wanted in spec.requires:
+            found = self._services.resolve(spec, wanted)
+            given = found if wanted.many else (found,)
+            names = [repr(unit.name) for unit in self._roster if any(unit.instance is each for each in given)]
+            kind = "all " if wanted.many else ""
+            if names:
+                verb = "provides" if len(names) == 1 else "provide"
+                clauses.append(f"requires {kind}{wanted.contract}, which {' and '.join(names)} {verb}")
+            elif wanted.optional or wanted.many:
+                clauses.append(f"can do without {wanted.contract}, which nobody provides")
+        return "; ".join(clauses)
 
     def _chain(self, spec: ComponentSpec, asked: frozenset[str]) -> str:
         clauses = [self._dependency(item, asked) for item in spec.depends]
