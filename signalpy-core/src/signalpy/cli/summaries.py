@@ -14,6 +14,7 @@ SUMMARIES: Final = {
     "hooks": "List the hooks: when each fires, what it may do, and who implements it.",
     "invoke": "Boot, call TARGET (component.runnable) once, and print its result as JSON.",
     "lock": "Write version, files and origin of every plugin that may load into signalpy.lock.",
+    "new": "Make the plugin signalpy-NAME: a component, tests that pass, checks and workflows.",
     "plugins": "List the components that are installed, with their states.",
     "run": "Boot, serve until SIGINT or SIGTERM, then drain and stop.",
     "schema": (
