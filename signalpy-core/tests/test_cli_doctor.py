@@ -280,6 +280,8 @@ class TestStartUp:
         mark = tmp_path / "ran"
         (folder / "evil.pth").write_text(f"# a comment\nimport pathlib; pathlib.Path({str(mark)!r}).touch()\n")
         (folder / "plain.pth").write_text("/nowhere\n")
+        (folder / "_virtualenv.py").touch()
+        (folder / "_virtualenv.pth").write_text("import _virtualenv")
         path = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *filter(_is_source, sys.path)]
         done = subprocess.run(
             [str(tmp_path / "venv" / "bin" / "python"), "-m", "signalpy", "doctor", "--json"],
@@ -297,7 +299,7 @@ class TestStartUp:
             " process, before any kernel can refuse it"
         )
         assert expected == found["evil.pth"]["message"]
-        assert "note" == found["plain.pth"]["level"]
+        assert ("note", "note") == (found["plain.pth"]["level"], found["_virtualenv.pth"]["level"])
 
     @pytest.mark.parametrize(("changed", "level"), [(False, "note"), (True, "problem")])
     def test_whose_it_is(self, site: Site, *, changed: bool, level: str) -> None:

@@ -80,6 +80,12 @@ class TestWrite:
         path = shop.root.parent / "missing" / "signalpy.lock"
         assert (2, f"signalpy: cannot write {path}: no such file or directory\n") == (done.returncode, done.stderr)
 
+    def test_what_cannot_be_read_is_not_locked(self, shop: Site) -> None:
+        """It does not load either, and whoever locks the others is told."""
+        (shop.root / "acme_bills-2.0.dist-info" / "METADATA").unlink()
+        assert "signalpy: acme-bills in " in shop.signalpy("lock").stderr
+        assert ["signalpy-core", "signalpy-orders"] == locked_names(shop)
+
     def test_an_editable_install_is_named(self, shop: Site) -> None:
         """Its sources are worked on and cannot be locked, which is said."""
         shop.install(

@@ -184,6 +184,7 @@ class TestBroken:
         [
             ("METADATA", b"Metadata-Version: 2.1\nVersion: 1.0\n"),
             ("METADATA", b"Metadata-Version: 2.1\nName: signalpy-broken\n"),
+            ("METADATA", b"Metadata-Version: 2.1\nName: signalpy-orders\nVersion: 1.0\n"),
             ("METADATA", b"\xff\xfe\x00"),
             ("METADATA", None),
             ("entry_points.txt", b"[signalpy.components]\nthis is no entry point\n"),

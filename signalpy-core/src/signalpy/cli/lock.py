@@ -33,6 +33,8 @@ def lock(*, check: bool, as_json: bool) -> None:
     if as_json and not check:
         raise click.UsageError("--json goes with --check.")
     given = options()
+    for warning in given.reading.warnings:
+        click.echo(f"signalpy: {warning}", err=True)
     if check:
         _check(given, as_json=as_json)
     else:

@@ -34,10 +34,11 @@ class Metadata(Protocol):
 class Folder:
     """The metadata of one installed distribution, read from its folder."""
 
-    __slots__ = ("_normalized_name", "path", "root")
+    __slots__ = ("_normalized_name", "name", "path", "root")
 
     def __init__(self, root: str, name: str) -> None:
         self.root = root
+        self.name = name
         self.path = f"{root}{os.sep}{name}" if root else name
         self._normalized_name = canonical(name.rpartition(".")[0].partition("-")[0]).replace("-", "_")
 

@@ -121,6 +121,8 @@ def _read(metadata: Metadata) -> Installed | None:
     [name, *_], [version, *_] = fields.get("name", [""]), fields.get("version", [""])
     if not name or not version:
         raise ValueError(f"it has no {'version' if name else 'name'}")
+    if isinstance(metadata, Folder) and not canonical(metadata.name).startswith(f"{canonical(name)}-"):
+        raise ValueError(f"its METADATA says {name!r}, its folder is {metadata.name}")
     return Installed(
         name=canonical(name),
         version=version,

@@ -37,7 +37,8 @@ class Examined:
     @classmethod
     def here(cls, reading: Reading, load: Callable[[], Configuration]) -> Examined:
         """This process's installation, with the configuration that ``load`` gives."""
-        folders = (*site.getsitepackages(), site.getusersitepackages())
+        own = (site.getusersitepackages(),) if site.ENABLE_USER_SITE else ()
+        folders = (*site.getsitepackages(), *own)
         try:
             return cls(reading, load(), folders=folders)
         except SignalPyError as error:

@@ -17,6 +17,9 @@ from signalpy.doctor.finding import Finding, Level
 
 HOOKS = ("sitecustomize", "usercustomize")
 
+MADE_BY_TOOLS = {"_virtualenv.pth": ["import _virtualenv"]}
+"""What virtualenv and uv write into an environment that they make; no RECORD lists it."""
+
 
 def code_at_startup(folders: Iterable[str], every: Iterable[Metadata]) -> Iterator[Finding]:
     """What runs, or is put on the path, whenever Python starts.
@@ -42,14 +45,16 @@ def _told(path: Path, owners: dict[Path, Metadata]) -> Finding:
         return Finding("start-up", Level.PROBLEM, str(path), f"it cannot be read: {type(error).__name__}")
     executed = [number for number, line in enumerate(lines, 1) if line.startswith(("import ", "import\t"))]
     owner = owners.get(path)
-    whose = "that no distribution lists in its RECORD" if owner is None else f"of {stem_of(owner).replace('_', '-')}"
+    by_tool = owner is None and lines == MADE_BY_TOOLS.get(path.name)
+    whose = "that virtualenv or uv writes" if by_tool else "that no distribution lists in its RECORD"
+    whose = whose if owner is None else f"of {stem_of(owner).replace('_', '-')}"
     if executed:
         numbers = ", ".join(map(str, executed))
         does = f"runs code (line {numbers}) at the start of every Python process, before any kernel can refuse it"
     else:
         does = "puts folders on the path"
     changed = owner is not None and any(path.name == Path(name).name for name in inspect(owner).changed)
-    bad = (executed and owner is None) or changed
+    bad = (executed and owner is None and not by_tool) or changed
     message = f"a .pth file {whose}{', changed after it was installed,' if changed else ''} {does}"
     return Finding("start-up", Level.PROBLEM if bad else Level.NOTE, str(path), message)
 
