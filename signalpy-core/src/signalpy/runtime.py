@@ -22,6 +22,7 @@ class Facts:
 
     inventory: Callable[[], list[dict[str, str | None]]]
     policies: Callable[[], dict[str, dict[str, Any]]]
+    targets: Callable[[], dict[str, Any]]
 
 
 class Runtime:
@@ -138,6 +139,10 @@ class Runtime:
     def policies(self) -> Mapping[str, Mapping[str, Any]]:
         """The policy entries in force, by name."""
         return self._facts.policies()
+
+    def targets(self) -> Mapping[str, Any]:
+        """The params model of every runnable of the components that run, by target; ``None`` where it has none."""
+        return self._facts.targets()
 
     @property
     def services(self) -> Mapping[str, Any]:

@@ -93,7 +93,7 @@ class Kernel:
             services=self._services,
             watchdog=self.watchdog,
             threads=self._threads,
-            facts=Facts(self._inventory, self._policies),
+            facts=Facts(self._inventory, self._policies, self._targets),
             configuration=lambda: self._configuration.current,
         )
         self._activation.unavailable = self._unavailable
@@ -369,6 +369,10 @@ class Kernel:
 
     def _policies(self) -> dict[str, dict[str, Any]]:
         return self._dispatcher.policies.entries()
+
+    def _targets(self) -> dict[str, Any]:
+        specs = [entry.spec for entry in self._catalog if entry.spec is not None and entry.state is State.ACTIVE]
+        return {f"{spec.name}.{item.name}": item.params for spec in specs for item in spec.runnables}
 
     def _warn_of_strays(self) -> None:
         for table in self.configuration.tables:
