@@ -201,6 +201,9 @@ class Hiding:
         self.seen.append((record, seen))
         return replaced(record, data="[redacted]")
 
+    def concerns(self, record: Record) -> bool:
+        return record.kind != "lifecycle"
+
     def owed(self) -> Callable[[], None]:
         return self.pay
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from signalpy import BootError, Kernel, acting_as, component, runnable, subscribe
+from signalpy import BootError, Event, Kernel, acting_as, component, runnable, subscribe
 from signalpy_audit_trail import AuditTrail, open_trail
 from signalpy_audit_trail.leaves import decoded
 from signalpy_audit_trail.stores import open_reader
@@ -70,9 +70,8 @@ async def running(
     url: str, *rules: dict[str, Any], audit: str = "full", subjects: Any = None, mode: str = "standard", **privacy: Any
 ) -> AsyncIterator[Kernel]:
     table = {"store": url, "mode": mode, "subjects": subjects or {}, "privacy": {"rules": list(rules), **privacy}}
-    kernel = Kernel(
-        config={"audit-trail": table, "plugins": {"required": ["audit-trail"]}}, policies={"*": {"audit": audit}}
-    )
+    policies = {"*": {"audit": audit}} if audit != "none" else {"shop.outer": {"audit": "metadata"}}
+    kernel = Kernel(config={"audit-trail": table, "plugins": {"required": ["audit-trail"]}}, policies=policies)
     kernel.discover([AuditTrail, Shop])
     async with kernel:
         yield kernel
@@ -159,6 +158,16 @@ async def test_error_texts_tell_no_value_that_is_protected(
     inner, outer = stored(url("file"), kind="invoke")
     assert 'no account of [redacted] (pin [redacted]), at "[redacted]"' == inner["error"]["message"]
     assert inner["error"] == outer["error"]
+
+
+async def test_an_operation_that_is_not_recorded_protects_its_values_in_the_records_of_others(url: Urls) -> None:
+    """The exception of a call inside, of which no record is wanted, tells the record of the call around it no value."""
+    params = {"name": "Zoe Miller", "pin": 7}
+    async with running(url("file"), rule("params.name", "redact", "shop.fail"), audit="none") as kernel:
+        with pytest.raises(ValueError, match="Zoe Miller"):
+            await kernel.bus.invoke("shop.outer", {"inner": params})
+    (outer,) = stored(url("file"), kind="invoke")
+    assert ("shop.outer", True) == (outer["action"], "no account of [redacted]" in outer["error"]["message"])
 
 
 async def test_the_log_lines_of_the_kernel_tell_no_value_that_is_protected(
@@ -397,3 +406,30 @@ async def test_a_trail_in_memory_keeps_its_keys_there() -> None:
         await kernel.bus.publish("x", {"a": 1, "b": 2})
         (entry,) = (await kernel.bus.invoke("audit-trail.query", {"type": "x"}))["entries"]
     assert {"a": 1, "b": 2} == entry["data"]
+
+
+class Mailed(Event, type="mail.sent"):
+    to: str
+
+
+async def test_a_rule_that_can_never_match_is_told_when_everything_has_started(
+    url: Urls, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Runnables and typed events are known by then; what may match is not told."""
+    rules = [
+        rule("params.pni", "redact", "shop.register"),
+        rule("too", "redact", "mail.sent"),
+        rule(["params.pin", "params.address.zip", "result.x"], "redact", "shop.*"),
+    ]
+    async with running(url("file"), *rules) as kernel:
+        await kernel.bus.publish(Mailed(to="zoe"))
+    assert [
+        (
+            "privacy.rules[0].field: params.pni can never match: no runnable that it is about (shop.register) has this"
+            " field. Did you mean 'pin'?"
+        ),
+        (
+            "privacy.rules[1].field: too can never match: no typed event that it is about (mail.sent) has this field."
+            " Did you mean 'to'?"
+        ),
+    ] == [record.getMessage() for record in caplog.records if "never match" in record.getMessage()]

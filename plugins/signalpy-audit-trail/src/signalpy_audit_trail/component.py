@@ -14,20 +14,22 @@ from signalpy import Call, PluginInfo, Publication, Runtime, component, hookimpl
 from signalpy.errors import LifecycleError
 from signalpy.hookspecs import Proceed
 from signalpy.operation import current
-from signalpy_audit_trail import guard
+from signalpy_audit_trail import erasure, guard
 from signalpy_audit_trail.capture import Capture
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.drafting import Drafting
-from signalpy_audit_trail.erasure import Begun, told
 from signalpy_audit_trail.handover import hand, leave
 from signalpy_audit_trail.keeper import Housing, Keeper, open_keeper
 from signalpy_audit_trail.modes import Mode, Standard
 from signalpy_audit_trail.notices import Notices
 from signalpy_audit_trail.origin import Origins
 from signalpy_audit_trail.outcome import Ending
+from signalpy_audit_trail.privacy.known import hopeless
+from signalpy_audit_trail.privacy.rules import Rules
 from signalpy_audit_trail.record import SUCCESS
 from signalpy_audit_trail.relaxed import Relaxed
 from signalpy_audit_trail.safe import Safe, open_safe
+from signalpy_audit_trail.schemas import of_calls, of_events
 from signalpy_audit_trail.scribe import Scribe
 from signalpy_audit_trail.settings import NAME, Settings
 from signalpy_audit_trail.store import Store
@@ -171,9 +173,15 @@ class AuditTrail:
             if taken is not None:
                 return await self._mode.call(taken, proceed)
         elif (told := self._capture.event(operation)) is not None:
+            if operation.event_type == "kernel.started":
+                self._warn_of_rules()
             stand = self._mode.lifecycle if told.is_lifecycle else self._mode.event
             return await stand(told, proceed)
-        return await self._mode.untaken(operation, proceed)
+        try:
+            return await self._mode.untaken(operation, proceed)
+        except Exception as error:
+            self._safe.remember(operation, error)
+            raise
 
     @hookimpl(trylast=True)
     async def signalpy_publish(self, event: Publication, proceed: Proceed) -> None:
@@ -229,8 +237,8 @@ class AuditTrail:
         call = current()
         assert isinstance(call, Call)  # noqa: S101 (a runnable is only reached by a call)
 
-        def draft(begun: Begun) -> Draft:
-            data = told(begun, params.reason, params.subject)
+        def draft(begun: erasure.Begun) -> Draft:
+            data = erasure.told(begun, params.reason, params.subject)
             return self._scribe.draft(self._capture.erasure(call, data, begun.subject), Ending(SUCCESS))
 
         return await self._open().erase(params.subject, draft)
@@ -239,6 +247,13 @@ class AuditTrail:
     async def status(self) -> dict[str, Any]:
         """``healthy``, ``store``, ``size``, ``queued`` and more; in an outage also since when, why and the way out."""
         return {**self._open().status(), "mode": self.rt.settings.mode}
+
+    def _warn_of_rules(self) -> None:
+        """Says which rules on privacy can never match, now that all runnables and typed events are known."""
+        rules: Rules = self.rt.settings.rules
+        if rules.rules:
+            for problem in hopeless(rules, of_calls(self.rt.targets()), of_events()):
+                self.rt.log.warning("%s", problem)
 
     def _first(self, store: Store) -> Draft:
         inventory = self.rt.inventory()

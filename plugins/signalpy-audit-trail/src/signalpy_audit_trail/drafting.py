@@ -47,8 +47,11 @@ NOTHING: Final = Seen()
 class Protection(Protocol):
     """What privacy makes of records."""
 
+    def concerns(self, record: Record) -> bool:
+        """Whether a record is to be protected. It is asked of every one."""
+
     def protect(self, record: Record, seen: Seen) -> Record:
-        """``record`` as it may be stored. It is given every record, its values as JSON types, before it is cut."""
+        """``record`` as it may be stored. It is given with its values as JSON types, before it is cut."""
 
     def owed(self) -> Callable[[], None] | None:
         """What must be done before what was protected so far is stored, such as to make a key durable."""
@@ -65,10 +68,9 @@ class Drafting:
         self._protection = protection
         self._id_room = 130 if limit >= 2 * SMALLEST else 74
 
-    @property
-    def protects(self) -> bool:
-        """Whether what was seen besides the record counts."""
-        return self._protection is not None
+    def protects(self, record: Record) -> bool:
+        """Whether a record is to be protected, so that what was seen besides it counts."""
+        return self._protection is not None and self._protection.concerns(record)
 
     def draft(self, record: Record, *, given: bool = False, seen: Seen = NOTHING) -> Draft:
         """The draft of ``record``.
@@ -76,9 +78,10 @@ class Drafting:
         :param given: whether the id came from a publisher.
         """
         kept, needs = self._short_ids(record), None
-        if self._protection is not None:
-            kept = self._protection.protect(opened(kept), seen)
-            needs = self._protection.owed()
+        protection = self._protection
+        if protection is not None and (protection.concerns(kept) or seen.carried is not None):
+            kept = protection.protect(opened(kept), seen)
+            needs = protection.owed()
         stored = body(kept)
         if len(stored) + SEQ_ROOM > self.limit:
             kept = fitted(kept, self.limit)

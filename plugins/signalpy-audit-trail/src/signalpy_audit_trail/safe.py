@@ -12,6 +12,7 @@ from signalpy_audit_trail.stores import keys_beside
 from signalpy_audit_trail.vault.places import Places
 
 if TYPE_CHECKING:  # imported where there is something to protect: cryptography is no small thing
+    from signalpy import Operation
     from signalpy_audit_trail.privacy.logs import LogMask
     from signalpy_audit_trail.privacy.protector import Protector
     from signalpy_audit_trail.vault.vault import Vault
@@ -39,6 +40,13 @@ class Safe(NamedTuple):
         """Keep protected values out of the lines of more loggers."""
         if self.logs is not None:
             self.logs.attach(names)
+
+    def remember(self, operation: Operation, error: BaseException) -> None:
+        """Take note of an exception out of an operation of which no record is made."""
+        if self.protector is not None:
+            from signalpy_audit_trail.privacy.underway import remember
+
+            remember(self.protector, operation, error)
 
     def close(self) -> None:
         """Let go of the loggers, and close the vault, unless it is one in memory, which others may find again."""

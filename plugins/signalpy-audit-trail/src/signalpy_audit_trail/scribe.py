@@ -33,7 +33,7 @@ class Scribe:
         moment = self._stamp()
         try:
             record = taken.record(ending, moment)
-            seen = Seen(taken.seen, ending.raised) if self._drafting.protects else NOTHING
+            seen = Seen(taken.seen, ending.raised) if self._drafting.protects(record) else NOTHING
             return self._drafting.draft(record, given=taken.given, seen=seen)
         except Exception:
             log.exception("a record is kept without its data, since making it failed")

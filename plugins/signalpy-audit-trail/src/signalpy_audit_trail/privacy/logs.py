@@ -6,12 +6,12 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from signalpy import Call, Operation, Publication
+from signalpy import Operation
 from signalpy.operation import current
-from signalpy_audit_trail.encoding import plain
 from signalpy_audit_trail.privacy import detect, marks
 from signalpy_audit_trail.privacy.masking import REDACTED, Mask
 from signalpy_audit_trail.privacy.protector import Protector
+from signalpy_audit_trail.privacy.underway import mask_of
 
 LOGGERS: Final = (
     "signalpy.audit_trail",
@@ -70,10 +70,5 @@ class LogMask(logging.Filter):
 
     def _of_operation(self) -> Iterable[Mask]:
         operation = current()
-        if not isinstance(operation, Operation) or not self._protector.looks_into(operation.name):
-            return ()
-        client = plain(operation.client).value
-        if isinstance(operation, Call):
-            return (self._protector.mask(operation.name, {"params": plain(operation.params).value}, client),)
-        data = operation.data if isinstance(operation, Publication) else None
-        return (self._protector.mask(operation.name, plain(data).value, client),)
+        mask = mask_of(self._protector, operation) if isinstance(operation, Operation) else None
+        return () if mask is None else (mask,)

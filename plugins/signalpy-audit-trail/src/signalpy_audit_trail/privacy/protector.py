@@ -80,6 +80,8 @@ class Protector:
         self.keyring = keyring
         self._complain = complain
         self._complained: set[Clause] = set()
+        by_default = frozenset(_OPEN) if rules.default is Action.REDACT else frozenset()
+        self._always = by_default | ({records.ACCESS} if keyring is not None else set())
         self._plan = lru_cache(maxsize=_NAMES_KEPT)(self._compiled)
 
     def __repr__(self) -> str:
@@ -88,6 +90,12 @@ class Protector:
     def looks_into(self, name: str) -> bool:
         """Whether it wants to see the values of the operations ``name``, also those that are not to be stored."""
         return self.rules.default is Action.REDACT or self._plan(name) is not None
+
+    def concerns(self, record: Record) -> bool:
+        """Whether the rules say anything of a record, or may do so of the exception that it tells of."""
+        if self._plan(record.action) is not None or self.rules.detect or record.error is not None:
+            return True
+        return record.kind in self._always
 
     def owed(self) -> Callable[[], None] | None:
         """What must be done before a record that was protected here is stored."""
@@ -120,8 +128,8 @@ class Protector:
         """The stored form of a subject."""
         return REDACTED if self.keyring is None else self.keyring.hashed(subject)
 
-    def key_of(self, clause: Clause, path: Path, values: Json, record: Record) -> DataKey | None:
-        """The key that a value at ``path`` is encrypted with; ``None`` if it is not known whose that is."""
+    def subject_of(self, clause: Clause, path: Path, values: Json, record: Record) -> str | None:
+        """Whose a value at ``path`` is; ``None``, once told, if that is not known."""
         if clause.subject is None:
             subject = next(iter(record.subjects), None)
         else:
@@ -132,7 +140,7 @@ class Protector:
             self._complained.add(clause)
             whose = "its record has no subject" if clause.subject is None else f"nobody at {written(clause.subject)}"
             self._complain(f"{record.action}: {written(clause.path)} is redacted instead of encrypted: {whose}")
-        return None if subject is None or self.keyring is None else self.keyring.key_for(subject)
+        return subject
 
     def _compiled(self, name: str) -> Plan | None:
         clauses = [
@@ -183,25 +191,28 @@ class _Work:
         self.values = record.data if seen.values is None and record.data is not UNSET else seen.values
         self.open = _OPEN.get(record.kind, 0) if default is Action.REDACT else 0
         self.detects = bool(protector.rules.detect)
+        self.hashes_subjects = plan is not None and plan.encrypts
+        self.keys: dict[str, DataKey] = {}
 
     def done(self) -> Record:
-        record = self.record
-        covered = self.covered() if record.error is not None or record.subjects else []
-        mask = Mask(value for _, value in covered)
-        changed: dict[str, Any] = {
-            "subjects": self.subjects(covered),
-            "error": self.error(mask),
-            "actor": self.scrubbed(record.actor),
-            "on_behalf_of": self.scrubbed(record.on_behalf_of),
-            "truncated": tuple(dict.fromkeys(map(self.cut, record.truncated))),
-        }
+        record, changed = self.record, dict[str, Any]()
+        by_value = record.subjects and not self.hashes_subjects
+        covered = self.covered() if by_value or record.error is not None else []
+        if record.subjects:
+            changed["subjects"] = self.subjects(covered)
+        if record.error is not None:
+            changed["error"] = self.error(record.error, Mask(value for _, value in covered))
+        if record.truncated:
+            changed["truncated"] = tuple(dict.fromkeys(map(self.cut, record.truncated)))
+        if self.detects:
+            changed["actor"] = self.scrubbed(record.actor)
+            changed["on_behalf_of"] = self.scrubbed(record.on_behalf_of)
         rewriting = Rewriting(self.decide, self.rename if self.detects or self.open else None)
         if record.data is not UNSET:
             changed["data"] = rewriting.of(record.data, self.node("data"), ("data",), open_below=self.open)
         if record.client is not None:
-            changed["client"] = rewriting.of(
-                record.client, self.node("client"), ("client",), open_below=min(1, self.open)
-            )
+            node, below = self.node("client"), min(1, self.open)
+            changed["client"] = rewriting.of(record.client, node, ("client",), open_below=below)
         return replaced(record, **changed)
 
     def covered(self) -> list[tuple[Action, Json]]:
@@ -233,14 +244,20 @@ class _Work:
         if action is Action.TOKENIZE:
             return keyring.token(value)
         assert clause is not None  # noqa: S101 (no default encrypts)
-        key = self.protector.key_of(clause, path, self.values, self.record)
+        key = self.key(clause, path)
         return REDACTED if key is None else key.seal(value, place(self.record.id, exact(path)))
 
-    def error(self, mask: Mask) -> dict[str, Json] | None:
-        """The error without the values of this operation, and of those that the exception has come through."""
-        error = self.record.error
-        if error is None:
+    def key(self, clause: Clause, path: Path) -> DataKey | None:
+        """The key that the value at ``path`` is encrypted with; ``None`` if it is not known whose that is."""
+        subject = self.protector.subject_of(clause, path, self.values, self.record)
+        if subject is None or self.protector.keyring is None:
             return None
+        if subject not in self.keys:
+            self.keys[subject] = self.protector.keyring.key_for(subject)
+        return self.keys[subject]
+
+    def error(self, error: dict[str, Json], mask: Mask) -> dict[str, Json]:
+        """The error without the values of this operation, and of those that the exception has come through."""
         for each in (mask, *marks.of(self.seen.raised)):
             error = {name: masked(part, each) for name, part in error.items()}
         marks.put(self.seen.raised, mask)
@@ -255,7 +272,7 @@ class _Work:
     def subjects(self, covered: Iterable[tuple[Action, Json]]) -> tuple[str, ...]:
         """The subjects: hashed where a rule encrypts; else as the rule on the value has it that they are or hold."""
         hashed = self.protector.hashed
-        if self.plan is not None and self.plan.encrypts:
+        if self.hashes_subjects:
             return tuple(dict.fromkeys(map(hashed, self.record.subjects)))
         node = self.node("subjects")
         ruled = [(action, text_of(value)) for action, value in covered if _names(value)]

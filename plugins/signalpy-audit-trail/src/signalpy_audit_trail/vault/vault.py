@@ -10,6 +10,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
+from string import ascii_lowercase
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,7 @@ from signalpy_audit_trail.vault.wrapping import KeyEncryptionKey
 
 _KEYS_KEPT: Final = 4096
 _TOKENS_KEPT: Final = 65_536
+_ID_LETTERS: Final = 16
 _OF_TOKENS: Final = "tokens"
 """In place of a subject: the key that encrypts what tokens stand for."""
 
@@ -132,8 +134,8 @@ class Vault:
         with self._mutex:
             fresh = self._fresh.get(form)
             if fresh is None:
-                id, secret = f"key_{secrets.token_hex(8)}", secrets.token_bytes(KEY_BYTES)
-                fresh = self._fresh[form] = Fresh(DataKey(id, secret), secret)
+                secret = secrets.token_bytes(KEY_BYTES)
+                fresh = self._fresh[form] = Fresh(DataKey(_new_id(), secret), secret)
             return fresh.key
 
     def key(self, id: str) -> DataKey | None:
@@ -295,6 +297,11 @@ class Vault:
         if len(self._tokens) >= _TOKENS_KEPT:
             self._tokens.clear()
         self._tokens[token] = None
+
+
+def _new_id() -> str:
+    """The id of a key: of letters, so that nothing in it looks like a card number."""
+    return "key_" + "".join(secrets.choice(ascii_lowercase) for _ in range(_ID_LETTERS))
 
 
 def _standing(connection: sqlite3.Connection, form: str) -> Standing:
