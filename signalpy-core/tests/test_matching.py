@@ -43,9 +43,23 @@ def test_an_index_finds_what_trying_every_pattern_finds(name: str, patterns: lis
     """The index gives every value whose pattern matches, equal patterns included, in the order of filing."""
     patterns = [*patterns, name, name[:1] + "*", name]
     index = PatternIndex((pattern, place) for place, pattern in enumerate(patterns))
-    expected = [place for place, pattern in enumerate(patterns) if fnmatch.fnmatchcase(name, pattern)]
+    expected = tuple(place for place, pattern in enumerate(patterns) if fnmatch.fnmatchcase(name, pattern))
     assert expected == index.find(name)
     assert expected == index.find(name), "the second look-up is as good as the first"
+
+
+@given(st.text("ab.", max_size=5), st.lists(st.text("ab.", max_size=4).map(lambda prefix: prefix + "*"), max_size=20))
+def test_of_prefixes_within_prefixes_all_that_fit_are_found(name: str, patterns: list[str]) -> None:
+    """Prefixes that begin with one another, and neighbours that only begin alike, are told apart."""
+    index = PatternIndex((pattern, place) for place, pattern in enumerate(patterns))
+    assert tuple(place for place, pattern in enumerate(patterns) if name.startswith(pattern[:-1])) == index.find(name)
+
+
+def test_names_with_the_same_subscribers_share_the_answer() -> None:
+    """However many names there are, what they lead to is there once."""
+    index = PatternIndex((("account.*", 1), ("*", 2), ("other.*", 3)))
+    assert (1, 2) == index.find("account.a")
+    assert index.find("account.a") is index.find("account.b")
 
 
 @given(NAMES, st.lists(PATTERNS, max_size=6))

@@ -16,7 +16,7 @@ import pytest
 
 from signalpy import Call, PluginInfo, Publication, State
 from signalpy.errors import InvalidParams, PolicyDenied
-from signalpy.operation import CURRENT, Fact, Span
+from signalpy.operation import CURRENT, Context, Fact, Span, Terms
 from signalpy.policy import Verdict
 from signalpy_audit_trail import taken as taken_module
 from signalpy_audit_trail.capture import Capture
@@ -70,29 +70,36 @@ def decoded(body: bytes) -> dict[str, Any]:
     return record
 
 
+def context(
+    *,
+    caller: str,
+    verdict: Verdict,
+    known: bool = True,
+    correlation: str = ROOT,
+    causation: str | None = None,
+    **who: Any,
+) -> tuple[Context, Terms, Context]:
+    """Where an operation begins, its terms, and where what it leads to begins."""
+    span = Span(id=OPERATION)
+    outer = Context(correlation=correlation, causation=causation, **who)
+    return outer, Terms(caller, verdict, known), Context(correlation=correlation, causation=span, span=span, **who)
+
+
 def call(
     target: str = "accounts.transfer", params: Any = None, *, audit: str | None = "request", **fields: Any
 ) -> Call:
-    given: dict[str, Any] = {
-        "caller": "kernel",
-        "verdict": Verdict(audit=audit),
-        "span": Span(id=OPERATION),
-        "correlation": ROOT,
-        **fields,
-    }
-    return Call(target=target, params=params, **given)
+    given: dict[str, Any] = {"caller": "kernel", "verdict": Verdict(audit=audit), **fields}
+    return Call(*context(**given), target, params)
 
 
 def event(event_type: str = "account.transfer", data: Any = None, **fields: Any) -> Publication:
+    fact = Fact(**{name: value for name, value in fields.items() if name in Fact.__struct_fields__})
     given: dict[str, Any] = {
         "caller": "accounts",
         "verdict": Verdict(),
-        "span": Span(id=OPERATION),
-        "correlation": ROOT,
         **{name: value for name, value in fields.items() if name not in Fact.__struct_fields__},
     }
-    fact = Fact(**{name: value for name, value in fields.items() if name in Fact.__struct_fields__})
-    return Publication(event_type=event_type, data={} if data is None else data, fact=fact, **given)
+    return Publication(*context(**given), event_type, {} if data is None else data, fact)
 
 
 @pytest.fixture(autouse=True)

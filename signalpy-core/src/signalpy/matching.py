@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Generic, TypeVar
 
@@ -65,31 +66,73 @@ class PatternIndex(Generic[T]):
 
     def __init__(self, items: Iterable[tuple[str, T]] = ()) -> None:
         self._exact: dict[str, list[tuple[int, T]]] = {}
-        self._prefix: dict[str, list[tuple[int, T]]] = {}
+        self._prefixed: dict[str, list[tuple[int, T]]] = {}
         self._general: list[tuple[int, Callable[[str], object | None], T]] = []
         for place, (pattern, value) in enumerate(items):
             self._file(place, pattern, value)
-        self._lengths = sorted({len(prefix) for prefix in self._prefix})
+        self._prefixes = sorted(self._prefixed)
+        self._outer = _enclosing(self._prefixes)
+        self._values: dict[str, tuple[T, ...]] = {}
 
     def _file(self, place: int, pattern: str, value: T) -> None:
         if not is_pattern(pattern):
             self._exact.setdefault(pattern, []).append((place, value))
         elif pattern.endswith("*") and not is_pattern(pattern[:-1]):
-            self._prefix.setdefault(pattern[:-1], []).append((place, value))
+            self._prefixed.setdefault(pattern[:-1], []).append((place, value))
         else:
             self._general.append((place, _compiled(pattern), value))
 
-    def find(self, name: str) -> list[T]:
+    def find(self, name: str) -> tuple[T, ...]:
         """Every value whose pattern matches ``name``, in the order given."""
-        found = list(self._exact.get(name, ()))
-        size = len(name)
-        for length in self._lengths:
-            if length > size:
-                break
-            found += self._prefix.get(name[:length], ())
-        found += [(place, value) for place, match, value in self._general if match(name)]
-        found.sort(key=_place)
-        return [value for _, value in found]
+        prefix = self._longest_prefix(name)
+        exact = self._exact.get(name)
+        general = [(place, value) for place, match, value in self._general if match(name)] if self._general else None
+        if exact is None and not general:
+            return self._known_under(prefix)
+        return _in_order([*self._under(prefix), *(exact or ()), *(general or ())])
+
+    def _longest_prefix(self, name: str) -> str | None:
+        """The longest of the prefixes with which ``name`` begins.
+
+        The last one that does not sort behind the name is it, or begins with it.
+        """
+        at = bisect_right(self._prefixes, name)
+        prefix = self._prefixes[at - 1] if at else None
+        while prefix is not None and not name.startswith(prefix):
+            prefix = self._outer[prefix]
+        return prefix
+
+    def _under(self, prefix: str | None) -> list[tuple[int, T]]:
+        """What is filed under a prefix, and under all others with which that one begins."""
+        found: list[tuple[int, T]] = []
+        while prefix is not None:
+            found += self._prefixed[prefix]
+            prefix = self._outer[prefix]
+        return found
+
+    def _known_under(self, prefix: str | None) -> tuple[T, ...]:
+        """The values of these in order: one tuple for all names that lead there."""
+        if prefix is None:
+            return ()
+        if prefix not in self._values:
+            self._values[prefix] = _in_order(self._under(prefix))
+        return self._values[prefix]
+
+
+def _enclosing(prefixes: Sequence[str]) -> dict[str, str | None]:
+    """For each of the sorted ``prefixes`` the longest other one with which it begins."""
+    found: dict[str, str | None] = {}
+    path: list[str] = []
+    for prefix in prefixes:
+        while path and not prefix.startswith(path[-1]):
+            path.pop()
+        found[prefix] = path[-1] if path else None
+        path.append(prefix)
+    return found
+
+
+def _in_order(items: list[tuple[int, T]]) -> tuple[T, ...]:
+    return tuple([value for _, value in sorted(items, key=_place)])
 
 
 def _place(item: tuple[int, object]) -> int:

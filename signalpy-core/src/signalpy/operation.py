@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import uuid_utils
 from msgspec import Struct
+from msgspec.structs import force_setattr
 from msgspec.structs import replace as _replace
 
 from signalpy.policy import Verdict
@@ -30,15 +31,21 @@ _MAKING: Final = threading.Lock()
 class Span(Struct, eq=False):
     """The life of one operation: its id once somebody asked for it, and whether it still runs.
 
-    ``holds`` counts what keeps it alive: its own run, deliveries that wait in a queue, tasks started under it.
-    ``parent`` is cut when the run ends, so that a long chain of events does not keep its whole past in memory. ``at``
-    is how far the deliveries of a publication have come.
+    ``over`` says that its own run has ended; ``holds`` counts what keeps it alive all the same: deliveries that wait
+    in a queue, tasks started under it. ``parent`` is cut when the run ends, so that a long chain of events does not
+    keep its whole past in memory. ``at`` is how far the deliveries of a publication have come.
     """
 
-    holds: int = 1
-    id: str | None = None
     parent: Span | None = None
+    id: str | None = None
+    over: bool = False
+    holds: int = 0
     at: Any = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, or something of it does."""
+        return not self.over or self.holds > 0
 
     def read(self) -> str:
         """The id, a UUIDv7 (RFC 9562) made at the first reading; one, also if several threads read at once."""
@@ -47,6 +54,11 @@ class Span(Struct, eq=False):
                 if self.id is None:
                     self.id = str(uuid_utils.uuid7())
         return self.id
+
+    def end(self) -> None:
+        """Its own run has ended."""
+        self.over = True
+        self.parent = self.at = None
 
 
 class Context(Struct, eq=False, kw_only=True, frozen=True):
@@ -73,16 +85,47 @@ class Context(Struct, eq=False, kw_only=True, frozen=True):
         return _id(self.causation)
 
 
-class Operation(Context, eq=False, kw_only=True, frozen=True):
-    """One call or publication. Hooks and subscribers read it and can change nothing in it.
+NOWHERE: Final = Context()
+"""Nobody acts, and nothing led here."""
 
-    :param caller: name of the component that asked for it, or ``"kernel"``.
-    :param verdict: what the policy says of it; taken before anything else.
+
+class Terms(Struct, eq=False, frozen=True):
+    """What all operations of one caller on one route have in common.
+
+    :param caller: name of the component that asks for them, or ``"kernel"``.
+    :param verdict: what the policy says of them, if somebody acts.
+    :param known: whether somebody offers the target.
+    :param running: those that run now, with their tasks.
     """
 
-    caller: str
-    verdict: Verdict
-    span: Span
+    caller: str = OUTSIDE
+    verdict: Verdict = Verdict()
+    known: bool = True
+    running: dict[Operation, asyncio.Task[Any] | None] = {}
+
+
+class Operation(Struct, eq=False, frozen=True):
+    """One call or publication. Hooks and subscribers read it and can change nothing in it.
+
+    It is made for every call and every event, so it holds little; what is seldom asked for is worked out then.
+
+    :param outer: the context in which it began.
+    :param made: the context of what is done inside it; ``None`` until something is.
+    """
+
+    outer: Context
+    terms: Terms
+    made: Context | None
+
+    @property
+    def inside(self) -> Context:
+        """The context of what is done inside of it."""
+        return self.made or _entered(self)
+
+    @property
+    def span(self) -> Span:
+        """Its life."""
+        return self.inside.span  # type: ignore[return-value] # an operation always has one
 
     @property
     def operation_id(self) -> str:
@@ -100,12 +143,48 @@ class Operation(Context, eq=False, kw_only=True, frozen=True):
         raise NotImplementedError
 
     @property
+    def actor(self) -> str | None:
+        """Who does it."""
+        return self.outer.actor
+
+    @property
+    def on_behalf_of(self) -> str | None:
+        """For whom the actor does it."""
+        return self.outer.on_behalf_of
+
+    @property
+    def client(self) -> Mapping[str, Any] | None:
+        """Where the request came from."""
+        return self.outer.client
+
+    @property
+    def correlation_id(self) -> str:
+        """Id of the first operation of the chain, which may be this one, or the id given to ``acting_as``."""
+        return self.outer.correlation_id or self.operation_id
+
+    @property
+    def causation_id(self) -> str | None:
+        """Id of the operation that led to this one, if any."""
+        return self.outer.causation_id
+
+    @property
+    def caller(self) -> str:
+        """Name of the component that asked for it, or ``"kernel"``."""
+        return self.terms.caller
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the policy says of it; taken before anything else."""
+        verdict = self.terms.verdict
+        return verdict if self.outer.actor is not None else verdict.without_actor()
+
+    @property
     def audit(self) -> str | None:
         """The audit level in force: ``None``, ``"metadata"``, ``"request"`` or ``"full"``."""
-        return self.verdict.audit
+        return self.terms.verdict.audit
 
 
-class Call(Operation, eq=False, kw_only=True, frozen=True):
+class Call(Operation, eq=False, frozen=True):
     """An invocation of ``target`` (``component.runnable``).
 
     ``params`` are as the caller gave them where recorders look, and an instance of the target's model for interceptors.
@@ -113,7 +192,6 @@ class Call(Operation, eq=False, kw_only=True, frozen=True):
 
     target: str
     params: Any
-    known: bool = True
 
     @property
     def kind(self) -> str:
@@ -124,6 +202,11 @@ class Call(Operation, eq=False, kw_only=True, frozen=True):
     def name(self) -> str:
         """The target."""
         return self.target
+
+    @property
+    def known(self) -> bool:
+        """Whether somebody offers the target."""
+        return self.terms.known
 
     def __repr__(self) -> str:
         return f"<Call {self.target} by {self.caller}>"
@@ -154,16 +237,18 @@ PLAIN: Final = Fact()
 """Nothing is said."""
 
 
-class Publication(Operation, eq=False, kw_only=True, frozen=True):
+class Publication(Operation, eq=False, frozen=True):
     """An event on its way to the subscribers.
 
     :param data: the payload; a mapping.
     :param fact: what its publisher says besides; each part is an attribute here too.
+    :param steps: the subscribers that it has not reached, where the bus calls them itself; else its span knows.
     """
 
     event_type: str
     data: Any
     fact: Fact = PLAIN
+    steps: Any = None
 
     @property
     def subject(self) -> tuple[str, ...]:
@@ -214,18 +299,32 @@ class Publication(Operation, eq=False, kw_only=True, frozen=True):
         return f"<Publication {self.event_type} by {self.caller}>"
 
 
-CURRENT: ContextVar[Context | None] = ContextVar("signalpy_operation", default=None)
+Here: TypeAlias = Context | Operation
+
+CURRENT: ContextVar[Here | None] = ContextVar("signalpy_operation", default=NOWHERE)
 
 
-def current() -> Context | None:
+def current() -> Here | None:
     """The innermost operation, or what ``acting_as`` set, or ``None``."""
-    return CURRENT.get()
+    here = CURRENT.get()
+    return here if here is not NOWHERE else None
+
+
+def surroundings() -> Context:
+    """The context in which an operation that begins now begins."""
+    return context_of(CURRENT.get())
+
+
+def context_of(here: Here | None) -> Context:
+    """What ``CURRENT`` holds, as a context."""
+    if here is None:
+        return NOWHERE
+    return here.inside if isinstance(here, Operation) else here
 
 
 def current_span() -> Span | None:
     """The span of the innermost operation, if there is one."""
-    here = CURRENT.get()
-    return here.span if here is not None else None
+    return surroundings().span
 
 
 def breaks_off(error: BaseException) -> bool:
@@ -237,11 +336,6 @@ def breaks_off(error: BaseException) -> bool:
         task = asyncio.current_task()
         return task is not None and task.cancelling() > 0
     return isinstance(error, KeyboardInterrupt | GeneratorExit)
-
-
-def cause(outer: Context) -> Span | str | None:
-    """What causes an operation that begins inside ``outer``: the operation that it is, or what had caused it."""
-    return outer.causation if type(outer) is Context else outer.span
 
 
 @contextmanager
@@ -259,13 +353,13 @@ def acting_as(
     :param correlation_id: the chain this belongs to; kept from outside if not given.
     :param causation_id: what led to this, if it came from another system.
     """
-    outer = CURRENT.get() or Context()
+    outer = surroundings()
     inner = Context(
-        actor=actor,
+        actor=actor or None,
         on_behalf_of=on_behalf_of,
         client=client if client is not None else outer.client,
         correlation=correlation_id if correlation_id is not None else outer.correlation,
-        causation=causation_id if causation_id is not None else cause(outer),
+        causation=causation_id if causation_id is not None else outer.causation,
         span=outer.span,
     )
     token = CURRENT.set(inner)
@@ -275,20 +369,50 @@ def acting_as(
         CURRENT.reset(token)
 
 
+def by(actor: str, outer: Context) -> Context:
+    """The same context with another actor."""
+    return _replace(outer, actor=actor)
+
+
+def under(span: Span, outer: Context) -> Context:
+    """The same context inside of ``span``, which need not be an operation."""
+    return _replace(outer, span=span)
+
+
 def handled(event: Publication, span: Span) -> Publication:
     """The same publication while one of its background subscribers handles it."""
-    return _replace(event, span=span)
+    return _replace(event, made=_replace(event.inside, causation=span, span=span), steps=None)
 
 
 def with_params(call: Call, params: Any) -> Call:
     """The same call with other parameters."""
-    return _replace(call, params=params)
+    return Call(call.outer, call.terms, call.inside, call.target, params)
 
 
 def with_data(event: Publication, data: Any) -> Publication:
     """The same publication with another payload; a typed instance no longer describes it."""
     fact = event.fact if event.fact.instance is None else _replace(event.fact, instance=None)
-    return _replace(event, data=data, fact=fact)
+    return Publication(event.outer, event.terms, event.inside, event.event_type, data, fact)
+
+
+def _entered(operation: Operation) -> Context:
+    """Makes the context of what is done inside an operation; one, also if several threads ask at once."""
+    outer = operation.outer
+    with _MAKING:
+        if operation.made is None:
+            span = Span(outer.span)
+            made = Context(
+                actor=outer.actor,
+                on_behalf_of=outer.on_behalf_of,
+                client=outer.client,
+                correlation=outer.correlation or span,
+                causation=span,
+                span=span,
+            )
+            force_setattr(operation, "made", made)
+            if operation not in operation.terms.running:
+                span.end()
+        return operation.made  # type: ignore[return-value] # it was made just now
 
 
 def _id(link: Span | str | None) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from signalpy.errors import PolicyError
-from signalpy.matching import did_you_mean, is_pattern, literal_length, matches, matches_any
+from signalpy.matching import PatternIndex, did_you_mean, is_pattern, literal_length, matches, matches_any
 
 LEVELS: Final = ("metadata", "request", "full")
 """Audit levels, the weakest first: who, what, when and outcome; and the parameters; and the result."""
@@ -39,6 +39,11 @@ class Verdict(Struct, frozen=True, eq=False):
     rule: str | None = None
     audit: str | None = None
     require_actor: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether it lets everything pass, whoever acts, and nothing is to be said of it."""
+        return self.allowed and not self.require_actor and not self.audit
 
     def without_actor(self) -> Verdict:
         """The verdict for an operation without an actor."""
@@ -130,9 +135,11 @@ class Policies:
 
     def for_publish(self, caller: str, event_type: str) -> Verdict:
         """The verdict on ``caller`` publishing ``event_type``, if it has an actor."""
-        rule = self._refusal("publish", caller, event_type)
-        needs = bool(self.setting("require_actor", caller)[0])
-        return Verdict(allowed=rule is None, rule=rule, audit=self._level(caller), require_actor=needs)
+        return self.publishing(caller).of(event_type)
+
+    def publishing(self, caller: str) -> Publishing:
+        """The verdicts on whatever ``caller`` publishes."""
+        return Publishing(self, caller)
 
     def _level(self, *names: str) -> str | None:
         level: str | None = self.setting("audit", *names)[0]
@@ -164,6 +171,39 @@ class Policies:
             for place, (name, keys) in enumerate(layer.items())
         ]
         return sorted(entries, key=lambda entry: entry.rank, reverse=True)
+
+
+class Publishing:
+    """What one caller may publish, worked out as far as it does not depend on the event type.
+
+    The same answer is the same object, so that what follows from it can be kept.
+    """
+
+    def __init__(self, policies: Policies, caller: str) -> None:
+        self._level: str | None = policies.setting("audit", caller)[0] or None
+        self._needs = bool(policies.setting("require_actor", caller)[0])
+        denied, denier = policies.setting("publish_deny", caller)
+        allowed, allower = policies.setting("publish_allow", caller)
+        self._denials = PatternIndex(
+            (pattern, self._refusal(f'policy "{denier.name}": publish_deny "{pattern}"'))
+            for pattern in denied or ()
+            if denier is not None
+        )
+        self._allowed = PatternIndex((pattern, True) for pattern in allowed) if allowed is not None else None
+        self._other = self._refusal(f'policy "{allower.name}": not in publish_allow') if allower is not None else None
+        self._yes = Verdict(audit=self._level, require_actor=self._needs)
+
+    def of(self, event_type: str) -> Verdict:
+        """The verdict on one event type, if somebody acts."""
+        denials = self._denials.find(event_type)
+        if denials:
+            return denials[0]
+        if self._allowed is not None and self._other is not None and not self._allowed.find(event_type):
+            return self._other
+        return self._yes
+
+    def _refusal(self, rule: str) -> Verdict:
+        return Verdict(allowed=False, rule=rule, audit=self._level, require_actor=self._needs)
 
 
 def stronger(one: str | None, other: str | None) -> str | None:

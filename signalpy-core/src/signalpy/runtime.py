@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 
-from signalpy.bus import Bus
+from signalpy.bus import Bus, Dispatcher
 from signalpy.errors import LifecycleError
 from signalpy.operation import current_span
 
@@ -25,8 +24,8 @@ class Facts:
     targets: Callable[[], dict[str, Any]]
 
 
-class Runtime:
-    """A component's view of the kernel: its settings, its services as attributes, the bus, and tasks.
+class Runtime(Bus):
+    """A component's view of the kernel: its settings, its services as attributes, its door to the bus, and tasks.
 
     :ivar name: the component's name.
     :ivar version: the component's version.
@@ -36,14 +35,15 @@ class Runtime:
     """
 
     def __init__(
-        self, *, name: str, version: str, distribution: str | None, settings: Any, bus: Bus, facts: Facts
+        self, *, name: str, version: str, distribution: str | None, settings: Any, dispatcher: Dispatcher, facts: Facts
     ) -> None:
+        super().__init__(dispatcher, name)
+        self._bind(asyncio.get_running_loop())
         self.name = name
         self.version = version
         self.distribution = distribution
         self.settings = settings
         self.log = logging.getLogger(f"signalpy.component.{name}")
-        self._bus = bus
         self._facts = facts
         self._services: dict[str, Any] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -62,48 +62,6 @@ class Runtime:
             " @requires."
         )
 
-    def invoke(self, target: str, params: Any = None, *, actor: str | None = None) -> Coroutine[Any, Any, Any]:
-        """Calls ``component.runnable`` over the bus; see ``Bus.invoke``."""
-        self._check()
-        return self._bus.invoke(target, params, actor=actor)
-
-    def publish(
-        self,
-        event_type: Any,
-        data: Any = None,
-        *,
-        actor: str | None = None,
-        subject: str | Iterable[str] = (),
-        schema: str | None = None,
-        outcome: str = "success",
-        error: Any = None,
-        occurred_at: datetime | None = None,
-        id: str | None = None,
-    ) -> Coroutine[Any, Any, None]:
-        """Publishes an event over the bus; see ``Bus.publish``."""
-        self._check()
-        return self._bus.publish(
-            event_type,
-            data,
-            actor=actor,
-            subject=subject,
-            schema=schema,
-            outcome=outcome,
-            error=error,
-            occurred_at=occurred_at,
-            id=id,
-        )
-
-    def invoke_sync(self, target: str, params: Any = None, *, actor: str | None = None) -> Any:
-        """``invoke`` for what runs in a thread, such as a runnable with ``thread=True``."""
-        self._check()
-        return self._bus.invoke_sync(target, params, actor=actor)
-
-    def publish_sync(self, event_type: Any, data: Any = None, **keywords: Any) -> None:
-        """``publish`` for what runs in a thread."""
-        self._check()
-        self._bus.publish_sync(event_type, data, **keywords)
-
     def create_task(self, coroutine: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
         """Starts a supervised task.
 
@@ -113,7 +71,7 @@ class Runtime:
         """
         if self._stopped:
             coroutine.close()
-            self._check()
+            raise self._over()
         span = current_span()
         shown = name or f"{self.name}: {getattr(coroutine, '__qualname__', 'task')}"
         task = asyncio.create_task(_supervised(coroutine), name=shown)
@@ -149,11 +107,15 @@ class Runtime:
         """The injected services by attribute."""
         return dict(self._services)
 
-    def _check(self) -> None:
-        if self._stopped:
-            raise LifecycleError(
-                f"component {self.name!r} has stopped; its rt can no longer be used.", component=self.name
-            )
+    def _stop(self) -> None:
+        """Lets it be used no longer."""
+        self._stopped = True
+        self._close(self._over)
+
+    def _over(self) -> LifecycleError:
+        return LifecycleError(
+            f"component {self.name!r} has stopped; its rt can no longer be used.", component=self.name
+        )
 
 
 async def _supervised(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -192,8 +192,7 @@ class BackgroundQueue:
 
     def _finish(self, event: Publication, span: Handling, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
-        span.holds -= 1
-        span.parent = None
+        span.end()
         event.span.holds -= 1
         error = asyncio.CancelledError("the delivery was cancelled") if task.cancelled() else task.exception()
         if error is not None:

@@ -7,16 +7,16 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeAlias
+from weakref import WeakSet
 
 from signalpy.bus.delivery import Delivery, Handling
+from signalpy.bus.gate import Gate, Locked, Passes, nobody
 from signalpy.bus.route import CallRoute, EventRoute, Route
 from signalpy.bus.tables import Tables
-from signalpy.errors import LifecycleError, ShuttingDown
 from signalpy.hooks import HookRegistry, Implementation
 from signalpy.hookspecs import INVOKE, PUBLISH, RECORD
-from signalpy.matching import matches_any
-from signalpy.operation import Context, Publication, Span, current_span
-from signalpy.policy import Policies, Verdict
+from signalpy.operation import OUTSIDE, Publication, Span, Terms, current_span
+from signalpy.policy import Policies, Publishing, Verdict
 
 log = logging.getLogger("signalpy.bus")
 
@@ -28,79 +28,49 @@ OWN: Final = ""
 """Under which the kernel's own operations are filed, which no policy keeps back."""
 
 
-Passes: TypeAlias = Callable[[str], bool]
-"""Whether an operation of this caller, in the context in force, passes a gate that holds the others."""
+ALLOWED: Final = Verdict()
 
-
-def _nobody(_: str) -> bool:
-    return False
+Shape: TypeAlias = tuple[tuple[Delivery, ...], Verdict, tuple[Implementation, ...]]
+"""What the route of an event type depends on: subscribers, verdict, interceptors."""
 
 
 class Routes:
-    """The compiled routes of one door, whose policies are those of ``caller``."""
+    """What one door has at hand: the compiled routes, the gate, the loop.
 
-    __slots__ = ("caller", "calls", "events")
+    :ivar caller: whose policies they follow.
+    :ivar events: routes by event type; a name costs a look-up.
+    :ivar shared: the same routes by what they are made of: many event types have the same subscribers.
+    :ivar publishing: the verdicts on what the caller publishes, once they are needed.
+    """
 
-    def __init__(self, caller: str) -> None:
+    __slots__ = ("caller", "calls", "events", "gate", "loop", "publishing", "shared")
+
+    def __init__(self, caller: str, gate: Gate) -> None:
         self.caller = caller
+        self.gate: Gate | Locked = gate
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.calls: dict[str, CallRoute] = {}
         self.events: dict[str, EventRoute] = {}
+        self.shared: dict[Shape, EventRoute] = {}
+        self.publishing: Publishing | None = None
 
     def all(self) -> Iterator[Route]:
         """Every route."""
         yield from self.calls.values()
-        yield from self.events.values()
+        yield from self.shared.values()
 
-
-class Gate:
-    """Holds or refuses new root operations; what belongs to a running or queued operation passes.
-
-    :ivar state: ``"closed"`` before boot and after shutdown, ``"open"``, ``"held"`` while an exclusive component
-        changes, ``"draining"`` during shutdown, and ``"expired"`` when its deadline has passed: then nothing passes.
-    """
-
-    def __init__(self) -> None:
-        self.state = "closed"
-        self._passes: Passes = _nobody
-        self._opened = asyncio.Event()
-
-    def set(self, state: str, passes: Passes) -> None:
-        """Changes the state; held operations go on when it is no longer ``"held"``.
-
-        :param passes: whose operations pass while others are held.
-        """
-        self.state = state
-        self._passes = passes
-        if state == "held":
-            self._opened.clear()
-        else:
-            self._opened.set()
-
-    async def admit(self, outer: Context, caller: str, *, own: bool = False) -> None:
-        """Returns when the operation may start.
-
-        :param outer: the context that it would start in, which is the one in force.
-        :param own: it is the kernel's own; only a change of an exclusive component holds it up.
-
-        :raises ShuttingDown: while the kernel drains.
-        :raises LifecycleError: if the kernel does not run.
-        """
-        while self.state == "held":
-            if self._passes(caller):
-                return
-            await self._opened.wait()
-        if outer.span is not None and outer.span.holds > 0 and self.state == "draining":
-            return
-        if own and self.state != "closed":
-            return
-        if self.state in ("draining", "expired"):
-            raise ShuttingDown("the kernel is shutting down and takes no new operation.")
-        if self.state == "closed":
-            raise LifecycleError("the kernel is not running. Boot it first: await kernel.boot().")
+    def clear(self) -> None:
+        """Forgets them."""
+        self.calls.clear()
+        self.events.clear()
+        self.shared.clear()
+        self.publishing = None
 
 
 class Dispatcher:
     """Makes routes from tables, policies and hooks, and drops them all whenever one of these changes.
+
+    Event types that have the same subscribers, interceptors and verdict share a route.
 
     Policies and hooks may be changed from any thread: a route is made, or all are dropped, under a lock.
     """
@@ -110,16 +80,20 @@ class Dispatcher:
         self.policies = Policies()
         self._make_tables: Callable[[], Tables] = Tables
         self._tables: Tables | None = None
-        self.gate: Gate | None = Gate()
-        self._closed_gate = self.gate
+        self.gate = Gate()
         self._in_use: set[Routes] = set()
-        self._retired: list[Route] = []
+        # An operation under way holds its route, also in the moment before it is entered there: nobody else need.
+        self._retired: WeakSet[Route] = WeakSet()
         self._lock = threading.RLock()
         self._left = asyncio.Event()
         hooks.on_change = self.reroute
 
     def __repr__(self) -> str:
         return f"<Dispatcher(callers={len(self._in_use)}, retired={len(self._retired)}, {self.tables!r})>"
+
+    def set_gate(self, state: str, passes: Passes = nobody) -> None:
+        """See ``Gate.set``."""
+        self.gate.set(state, passes)
 
     @property
     def tables(self) -> Tables:
@@ -128,11 +102,6 @@ class Dispatcher:
             if self._tables is None:
                 self._tables = self._make_tables()
             return self._tables
-
-    def set_gate(self, state: str, passes: Passes = _nobody) -> None:
-        """Opens the gate (it is then out of the way altogether) or sets it to another state; see ``Gate.set``."""
-        self._closed_gate.set(state, passes)
-        self.gate = None if state == "open" else self._closed_gate
 
     def swap(self, make: Callable[[], Tables]) -> None:
         """Puts other tables in force; what is under way keeps its route.
@@ -161,7 +130,6 @@ class Dispatcher:
             for routes in self._in_use:
                 self._retire(routes)
             self._in_use.clear()
-            self._retired = [route for route in self._retired if route.spans]
 
     def call_route(self, routes: Routes, target: str) -> CallRoute:
         """Makes and keeps the route of a caller to ``target``."""
@@ -171,22 +139,32 @@ class Dispatcher:
             self._in_use.add(routes)
             caller = routes.caller
             verdict = self.policies.for_invoke(caller, target) if caller != OWN else Verdict()
-            recorders = self.hooks.ordered(RECORD)
-            interceptors = self._around(INVOKE, target)
-            route = routes.calls[target] = CallRoute(target, verdict, self.tables, recorders, interceptors)
+            terms = Terms(_name(caller), verdict, target in self.tables.endpoints)
+            recorders, interceptors = self.hooks.ordered(RECORD), self._around(INVOKE, target)
+            route = routes.calls[target] = CallRoute(terms, target, self.tables, recorders, interceptors)
             return route
 
     def event_route(self, routes: Routes, event_type: str) -> EventRoute:
-        """Makes and keeps the route of a caller publishing ``event_type``."""
+        """Finds or makes the route of a caller publishing ``event_type``, and keeps it."""
         with self._lock:
             if len(routes.events) >= CACHE:
-                self._retire(routes)
-            self._in_use.add(routes)
-            verdict = self._publish_verdict(routes.caller, event_type)
-            around = self.hooks.ordered(RECORD), self._around(PUBLISH, event_type)
-            route = EventRoute(verdict, self.tables.subscribers(event_type), *around, self.dead_letter)
+                routes.events.clear()
+            tables = self._tables or self.tables
+            verdict = self._verdict(routes, event_type)
+            shape = (tables.subscribers(event_type), verdict, self._around(PUBLISH, event_type))
+            route = routes.shared.get(shape) or self._share(routes, shape)
             routes.events[event_type] = route
             return route
+
+    def _share(self, routes: Routes, shape: Shape) -> EventRoute:
+        if len(routes.shared) >= CACHE:
+            self._retire(routes)
+        self._in_use.add(routes)
+        deliveries, verdict, interceptors = shape
+        terms = Terms(_name(routes.caller), verdict)
+        route = EventRoute(terms, deliveries, self.hooks.ordered(RECORD), interceptors, self.dead_letter)
+        routes.shared[shape] = route
+        return route
 
     def dead_letter(self, event: Publication, delivery: Delivery, error: BaseException) -> None:
         """Says that a subscriber did not take an event, in the log and to the hook."""
@@ -200,14 +178,18 @@ class Dispatcher:
             return None
         if isinstance(span, Handling):
             return span.owner
-        return next((route.handling(span) for route in self._all() if span in route.spans), None)
+        for route in self._all():
+            for operation in route.running:
+                if operation.made is not None and operation.made.span is span:
+                    return route.handling(operation)
+        return None
 
     def under_way(
         self, owner: Any = None, *, apart_from: frozenset[Span] = frozenset()
     ) -> dict[Span, asyncio.Task[Any] | None]:
         """The operations that run, of those that pass through ``owner`` if one is given."""
         routes = [route for route in self._all() if owner is None or owner in route.owners]
-        return {span: task for route in routes for span, task in route.spans.items() if span not in apart_from}
+        return {span: task for route in routes for span, task in route.spans().items() if span not in apart_from}
 
     async def drained(self, owner: Any, apart_from: Callable[[], frozenset[Span]]) -> None:
         """Returns when no operation is under way that started before now and passes through ``owner`` (``None``: any).
@@ -226,31 +208,36 @@ class Dispatcher:
 
     def _all(self) -> list[Route]:
         with self._lock:
-            return [route for routes in self._in_use for route in routes.all()] + self._retired
+            return [*(route for routes in self._in_use for route in routes.all()), *self._retired]
 
-    def _around(self, hook: str, name: str) -> list[Implementation]:
-        return [item for item in self.hooks.ordered(hook) if matches_any(name, item.options.targets) is not None]
+    def _around(self, hook: str, name: str) -> tuple[Implementation, ...]:
+        every = self.hooks.ordered(hook)
+        return tuple([item for item in every if item.covers(name)]) if every else ()
 
-    def _publish_verdict(self, caller: str, event_type: str) -> Verdict:
-        if caller == OWN:
-            return Verdict()
-        verdict = self.policies.for_publish(caller, event_type)
-        if verdict.allowed and event_type.startswith(KERNEL_EVENTS):
+    def _verdict(self, routes: Routes, event_type: str) -> Verdict:
+        if routes.caller == OWN:
+            return ALLOWED
+        if routes.publishing is None:
+            routes.publishing = self.policies.publishing(routes.caller)
+        verdict = routes.publishing.of(event_type)
+        if event_type.startswith(KERNEL_EVENTS) and verdict.allowed:
             return Verdict(allowed=False, rule="kernel.* is the kernel's to publish", audit=verdict.audit)
         return verdict
 
     def _retire(self, routes: Routes) -> None:
         for route in routes.all():
-            if route.spans:
-                route.retired = True
-                route.left = self._left.set
-                self._retired.append(route)
-        routes.calls.clear()
-        routes.events.clear()
+            route.retired = True
+            route.left = self._left.set
+            self._retired.add(route)
+        routes.clear()
 
 
 def _any_left(routes: Iterable[Route], spared: frozenset[Span]) -> bool:
-    return any(span not in spared for route in routes for span in route.spans)
+    return any(route.under_way(spared) for route in routes)
+
+
+def _name(caller: str) -> str:
+    return caller if caller != OWN else OUTSIDE
 
 
 def ancestors() -> frozenset[Span]:

@@ -10,7 +10,7 @@ import json
 import logging
 import operator
 from asyncio import CancelledError, Task
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from signalpy.bus.delivery import DeadLetter, Delivery
@@ -18,7 +18,8 @@ from signalpy.bus.endpoint import Endpoint
 from signalpy.bus.tables import Tables
 from signalpy.errors import ActorMissing, PolicyDenied
 from signalpy.hooks import Implementation, compile_ring
-from signalpy.operation import Call, Operation, Publication, Span, breaks_off, with_data, with_params
+from signalpy.operation import Call, Operation, Publication, Span, Terms, breaks_off, with_data, with_params
+from signalpy.params import Validate
 from signalpy.policy import Verdict
 
 policy_log = logging.getLogger("signalpy.audit")
@@ -31,101 +32,135 @@ def _nobody_waits() -> None:
 class Route:
     """What calls and events have in common.
 
-    :ivar spans: the operations under way, with their tasks.
+    :ivar running: the operations under way, with their tasks.
     :ivar retired: no new operation takes this route; ``left`` is called when one ends
         that had begun.
     """
 
-    __slots__ = ("actorless", "left", "owners", "retired", "run", "spans", "verdict")
+    __slots__ = ("__weakref__", "left", "owners", "retired", "run", "running", "terms")
 
-    def __init__(self, verdict: Verdict, owners: set[Any]) -> None:
-        self.verdict = verdict
-        self.actorless = verdict.without_actor()
+    def __init__(self, terms: Terms, owners: set[Any]) -> None:
+        self.terms = terms
+        self.running = terms.running
         self.owners = frozenset(owner for owner in owners if owner is not None)
-        self.spans: dict[Span, Task[Any] | None] = {}
         self.retired = False
         self.left: Callable[[], None] = _nobody_waits
         self.run: Callable[[Any], Awaitable[Any]]
 
-    def handling(self, span: Span) -> Any:
-        """The owner of the handler that the operation is in, if it is known."""
-        return None
+    def spans(self) -> dict[Span, Task[Any] | None]:
+        """The lives of the operations under way, with their tasks."""
+        return {operation.span: task for operation, task in list(self.running.items())}
+
+    def handling(self, operation: Any) -> Any:
+        """The owner of the handler that an operation has come to, if it has come to one."""
+        raise NotImplementedError
+
+    def under_way(self, apart_from: frozenset[Span]) -> bool:
+        """Whether an operation is under way that is not one of these."""
+        return any(item.made is None or item.made.span not in apart_from for item in self.running)
 
 
 class CallRoute(Route):
-    """One caller's calls of one target. ``handler`` is set where nothing stands between validation and it."""
+    """One caller's calls of one target.
+
+    :ivar validate: set where nobody is to see a call before its parameters are validated.
+    :ivar handler: set where, besides, nothing stands between validation and it.
+    """
 
     __slots__ = ("endpoint", "handler", "target", "validate")
 
     def __init__(
         self,
+        terms: Terms,
         target: str,
-        verdict: Verdict,
         tables: Tables,
         recorders: Sequence[Implementation],
         interceptors: Sequence[Implementation],
     ) -> None:
         endpoint = tables.endpoints.get(target)
         rings = {item.owner for item in (*recorders, *interceptors)}
-        super().__init__(verdict, rings | {endpoint.owner} if endpoint is not None else rings)
+        super().__init__(terms, rings | {endpoint.owner} if endpoint is not None else rings)
         self.target = target
         self.endpoint = endpoint
-        free = endpoint is not None and not recorders and not interceptors
-        free = free and verdict.allowed and not verdict.require_actor and not verdict.audit
-        self.validate = endpoint.validate if endpoint is not None else None
-        self.handler = endpoint.handler if endpoint is not None and free else None
-        inner = _absent(tables, target) if endpoint is None else _validated(endpoint, interceptors)
-        self.run = compile_ring(recorders, _past_policy(inner), None)
+        self.validate: Validate | None = None
+        self.handler: Callable[[Any], Awaitable[Any]] | None = None
+        if endpoint is None:
+            self.run = compile_ring(recorders, _past_policy(terms.verdict, _absent(tables)), None)
+            return
+        if recorders or not terms.verdict.plain:
+            inner = _validated(endpoint, interceptors)
+            self.run = compile_ring(recorders, _past_policy(terms.verdict, inner), None)
+            return
+        self.run = _intercepted(endpoint, interceptors)
+        self.validate = endpoint.validate
+        if not interceptors:
+            self.handler = endpoint.handler
 
-    def handling(self, span: Span) -> Any:
+    def handling(self, call: Any) -> Any:
         """The target's owner."""
         return self.endpoint.owner if self.endpoint is not None else None
 
 
 class EventRoute(Route):
-    """One caller's publications of one event type.
+    """One caller's publications of all event types that have the same subscribers, interceptors and verdict.
 
-    :ivar free: nothing stands between it and the deliveries.
-    :ivar only: besides, there is one subscriber, async, that takes type and data: this is it.
+    :ivar functions: the subscribers, where nothing stands before them and all are async and take type and data.
+    :ivar only: the subscriber, if there is one of this kind and no other.
     """
 
-    __slots__ = ("_dead_letter", "deliveries", "free", "only")
+    __slots__ = ("_dead_letter", "deliveries", "functions", "only")
 
     def __init__(
         self,
-        verdict: Verdict,
+        terms: Terms,
         deliveries: tuple[Delivery, ...],
         recorders: Sequence[Implementation],
         interceptors: Sequence[Implementation],
         dead_letter: DeadLetter,
     ) -> None:
         rings = {item.owner for item in (*recorders, *interceptors)}
-        super().__init__(verdict, rings | {item.owner for item in deliveries})
+        super().__init__(terms, rings | {item.owner for item in deliveries})
         self.deliveries = deliveries
         self._dead_letter = dead_letter
-        self.free = (
-            not recorders and not interceptors and verdict.allowed and not verdict.require_actor and not verdict.audit
-        )
-        alone = self.free and len(deliveries) == 1 and deliveries[0].simple and deliveries[0].is_async
-        self.only = deliveries[0].function if alone else None
-        inner = compile_ring(interceptors, self.deliver, with_data)
-        self.run = compile_ring(recorders, _past_policy(inner), None)
+        free = not recorders and not interceptors and terms.verdict.plain
+        bare = free and all(item.simple and item.is_async for item in deliveries)
+        functions = tuple([item.function for item in deliveries])
+        self.only = functions[0] if bare and len(functions) == 1 else None
+        self.functions = functions if bare and len(functions) != 1 else None
+        deliver = compile_ring(interceptors, _delivering(deliveries, dead_letter), with_data)
+        self.run = compile_ring(recorders, _past_policy(terms.verdict, deliver), None)
 
-    def handling(self, span: Span) -> Any:
-        """The owner of the subscriber that the publication has come to."""
+    def handling(self, event: Any) -> Any:
+        """The owner of the subscriber that the publication has come to, if it has come to one."""
         if self.only is not None:
             return self.deliveries[0].owner
-        if span.at is None:
-            return None
-        at = len(self.deliveries) - operator.length_hint(span.at) - 1
+        left = event.steps if event.steps is not None else event.span.at
+        at = len(self.deliveries) - operator.length_hint(left) - 1 if left is not None else -1
         return self.deliveries[at].owner if at >= 0 else None
 
-    async def deliver(self, event: Publication) -> None:
+    def takes(self, error: BaseException, event: Publication) -> bool:
+        """Whether what one of the ``functions`` raised is its own failure, and then a dead letter.
+
+        Else the publisher was cancelled, and those not reached are dead letters.
+        """
+        left = operator.length_hint(event.steps) if event.steps is not None else 0
+        at = len(self.deliveries) - left - 1
+        if not breaks_off(error):
+            self._dead_letter(event, self.deliveries[at], error)
+            return True
+        if isinstance(error, CancelledError):
+            for step in self.deliveries[at + 1 :]:
+                self._dead_letter(event, step, error)
+        return False
+
+
+def _delivering(deliveries: tuple[Delivery, ...], dead_letter: DeadLetter) -> Callable[[Publication], Awaitable[None]]:
+    async def deliver(event: Publication) -> None:
         """Hands the event to every subscriber, one after the other.
 
         What one raises reaches neither the others nor the caller.
         """
-        steps = iter(self.deliveries)
+        steps = iter(deliveries)
         event.span.at = steps
         event_type, data = event.event_type, event.data
         for step in steps:
@@ -139,31 +174,23 @@ class EventRoute(Route):
                     if result is not None:
                         step.check(result)
             except BaseException as error:
-                if breaks_off(error):
-                    self._break_off(event, step, steps, error)
-                    raise
-                self._dead_letter(event, step, error)  # one subscriber's failure reaches nobody else
+                if not breaks_off(error):
+                    dead_letter(event, step, error)  # one subscriber's failure reaches nobody else
+                    continue
+                if isinstance(error, CancelledError):
+                    waited = (step,) if step.queue is not None else ()  # for room in its queue
+                    for missed in (*waited, *steps):
+                        dead_letter(event, missed, error)
+                raise
 
-    def takes(self, error: BaseException, event: Publication) -> bool:
-        """Whether what the only subscriber raised is its own failure, and then a dead letter."""
-        if breaks_off(error):
-            return False
-        self._dead_letter(event, self.deliveries[0], error)
-        return True
-
-    def _break_off(self, event: Publication, step: Delivery, rest: Iterator[Delivery], error: BaseException) -> None:
-        """The publisher was cancelled: those that it has not reached are dead letters."""
-        if isinstance(error, CancelledError):
-            if step.queue is not None:
-                self._dead_letter(event, step, error)  # it was waiting for room
-            self._not_reached(event, rest, error)
-
-    def _not_reached(self, event: Publication, steps: Iterator[Delivery], error: BaseException) -> None:
-        for step in steps:
-            self._dead_letter(event, step, error)
+    return deliver
 
 
-def _past_policy(inner: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+def _past_policy(verdict: Verdict, inner: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+    """``inner`` behind the policy, where that has something to say."""
+    if verdict.plain:
+        return inner
+
     async def enforce(operation: Operation) -> Any:
         verdict = operation.verdict
         if verdict.audit:
@@ -175,29 +202,28 @@ def _past_policy(inner: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awai
     return enforce
 
 
+def _intercepted(endpoint: Endpoint, interceptors: Sequence[Implementation]) -> Callable[[Call], Awaitable[Any]]:
+    """The interceptors around the handler, for a call whose parameters are validated."""
+    handler, validate = endpoint.handler, endpoint.validate
+
+    def innermost(call: Call) -> Awaitable[Any]:
+        return handler(call.params)
+
+    return compile_ring(interceptors, innermost, lambda call, new: with_params(call, validate(new)))
+
+
 def _validated(endpoint: Endpoint, interceptors: Sequence[Implementation]) -> Callable[[Call], Awaitable[Any]]:
-    validate, handler = endpoint.validate, endpoint.handler
+    """Validation, and the interceptors around the handler. What stands further out sees what the caller gave."""
+    handler, validate = endpoint.handler, endpoint.validate
     if not interceptors:
-
-        async def handle(call: Call) -> Any:
-            return await handler(validate(call.params))
-
-        return handle
-
-    async def innermost(call: Call) -> Any:
-        return await handler(call.params)
-
-    ring = compile_ring(interceptors, innermost, lambda call, new: with_params(call, validate(new)))
-
-    async def intercepted(call: Call) -> Any:
-        return await ring(with_params(call, validate(call.params)))
-
-    return intercepted
+        return lambda call: handler(validate(call.params))
+    ring = _intercepted(endpoint, interceptors)
+    return lambda call: ring(with_params(call, validate(call.params)))
 
 
-def _absent(tables: Tables, target: str) -> Callable[[Call], Awaitable[Any]]:
-    async def absent(_: Call) -> Any:
-        raise tables.absent(target)
+def _absent(tables: Tables) -> Callable[[Call], Awaitable[Any]]:
+    def absent(call: Call) -> Awaitable[Any]:
+        raise tables.absent(call.target)
 
     return absent
 

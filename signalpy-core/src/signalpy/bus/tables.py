@@ -38,7 +38,7 @@ class Tables:
         """The deliveries for an event type, in order."""
         if self._subscriptions is None:
             self._subscriptions = PatternIndex((item.spec.pattern, item) for item in self._deliveries)
-        return tuple(self._subscriptions.find(event_type))
+        return self._subscriptions.find(event_type)
 
     def absent(self, target: str) -> TargetNotFound:
         """The error for a target that has no endpoint."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from signalpy import hookspecs
 from signalpy.errors import HookError
 from signalpy.hookspecs import NOTICES, OPTIONS, RECORD, RINGS, HookOptions
-from signalpy.matching import did_you_mean
+from signalpy.matching import did_you_mean, matches_any
 
 ARGUMENTS: Final = {name: tuple(inspect.signature(getattr(hookspecs, name)).parameters) for name in (*RINGS, *NOTICES)}
 
@@ -34,6 +34,11 @@ class Implementation:
     takes: tuple[str, ...]
     owner: Any = None
     place: int = 0
+
+    def covers(self, name: str) -> bool:
+        """Whether it stands around operations on a target, or of an event type."""
+        targets = self.options.targets
+        return targets == ("*",) or matches_any(name, targets) is not None
 
     def __str__(self) -> str:
         return f"{self.plugin} {self.version} ({self.hook})" if self.version else f"{self.plugin} ({self.hook})"

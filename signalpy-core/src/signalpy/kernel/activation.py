@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any
 
-from signalpy.bus import Bus, Delivery, Dispatcher
+from signalpy.bus import Delivery, Dispatcher
 from signalpy.bus.delivery import BackgroundQueue
 from signalpy.bus.endpoint import endpoint
 from signalpy.configuration import Configuration, component_settings
@@ -143,14 +143,12 @@ class Activation:
             settings = component_settings(spec.settings, configuration.tables.get(spec.name, {}), spec.name)
         with _step(spec.name, "init"), self._watchdog.watch(f"making component {spec.name!r}"):
             instance = spec.cls()
-        bus = Bus(self._dispatcher, spec.name)
-        bus.bind(asyncio.get_running_loop())
         rt = Runtime(
             name=spec.name,
             version=spec.version,
             distribution=entry.distribution,
             settings=settings,
-            bus=bus,
+            dispatcher=self._dispatcher,
             facts=self._facts,
         )
         ledger = Ledger(services=list(spec.provides), tasks=rt._tasks)
@@ -191,7 +189,7 @@ class Activation:
         return None
 
     async def _let_go(self, unit: Unit) -> None:
-        unit.rt._stopped = True
+        unit.rt._stop()
         tasks = [task for task in unit.ledger.tasks if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from signalpy.bus import Bus
 from signalpy.bus.dispatcher import ancestors
-from signalpy.operation import CURRENT, Context, Span, breaks_off, cause
+from signalpy.operation import CURRENT, Context, Span, breaks_off, surroundings, under
 
 log = logging.getLogger("signalpy.kernel")
 
@@ -43,7 +43,7 @@ class Announcer:
 
     def put(self, event_type: str, data: Mapping[str, Any]) -> None:
         """Queues an event; safe from any thread."""
-        self._waiting.append(Notice(event_type, data, CURRENT.get() or Context()))
+        self._waiting.append(Notice(event_type, data, surroundings()))
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake)
 
@@ -96,17 +96,7 @@ class Announcer:
                 self._idle.set()
 
     async def _publish(self, notice: Notice, turn: Span) -> None:
-        outer = notice.outer
-        token = CURRENT.set(
-            Context(
-                actor=outer.actor,
-                on_behalf_of=outer.on_behalf_of,
-                client=outer.client,
-                correlation=outer.correlation,
-                causation=cause(outer),
-                span=turn,
-            )
-        )
+        token = CURRENT.set(under(turn, notice.outer))
         try:
             await self._bus.publish(notice.event_type, notice.data)
         except BaseException as error:

@@ -179,8 +179,8 @@ class Kernel:
         if "config" not in self._catalog:
             self._catalog.add_class(ConfigComponent)
         self._state = "booting"
-        self.bus.bind(asyncio.get_running_loop())
-        self._own_bus.bind(asyncio.get_running_loop())
+        self.bus._bind(asyncio.get_running_loop())
+        self._own_bus._bind(asyncio.get_running_loop())
         self._dispatcher.set_gate("open")
         try:
             async with self._conductor.turn():

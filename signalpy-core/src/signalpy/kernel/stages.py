@@ -13,42 +13,27 @@ from signalpy.bus.endpoint import not_awaited
 from signalpy.errors import LifecycleError
 from signalpy.kernel.unit import Unit
 from signalpy.kernel.watchdog import Watchdog
-from signalpy.operation import CURRENT, Context, Span, cause
+from signalpy.operation import CURRENT, Span, surroundings, under
 
 
 class StageSpan(Span, eq=False):
-    """The span of a lifecycle method. Operations inside it are admitted as those of a running operation are.
-
-    :ivar over: the method has ended; what it started may still run.
-    """
+    """The span of a lifecycle method. Operations inside it are admitted as those of a running operation are."""
 
     kernel: Any = None
     step: str = ""
-    over: bool = False
 
 
 @contextmanager
 def inside(kernel: Any, step: str) -> Iterator[None]:
     """Marks what is done inside the ``with`` block as done by a lifecycle method of one kernel."""
-    outer = CURRENT.get() or Context()
+    outer = surroundings()
     span = StageSpan(parent=outer.span, kernel=kernel, step=step)
-    token = CURRENT.set(
-        Context(
-            actor=outer.actor,
-            on_behalf_of=outer.on_behalf_of,
-            client=outer.client,
-            correlation=outer.correlation,
-            causation=cause(outer),
-            span=span,
-        )
-    )
+    token = CURRENT.set(under(span, outer))
     try:
         yield
     finally:
         CURRENT.reset(token)
-        span.over = True
-        span.holds -= 1
-        span.parent = None
+        span.end()
 
 
 def refuse_inside(kernel: Any, action: str) -> None:
