@@ -139,6 +139,7 @@ RT_NAMES: Final = frozenset(
         "inventory",
         "policies",
         "services",
+        "targets",
     }
 )
 """What ``rt`` offers itself; no service may hide it."""
