@@ -15,10 +15,10 @@ import pytest
 
 from signalpy import BootError, Kernel
 from signalpy.configuration import PluginSettings
-from signalpy.discovery import Candidate, Discovery, scan
+from signalpy.discovery import Candidate, Discovery, extensions, scan
 from signalpy.discovery.inspection import Inspection, inspect
 from signalpy.discovery.lock import lock_of, read, write
-from signalpy.discovery.records import inventory, record_sha256, rows
+from signalpy.discovery.records import inventory, loaded_inventory, record_sha256, rows
 from signalpy.errors import ConfigError
 from signalpy.states import State
 
@@ -80,6 +80,19 @@ class TestRecords:
         (item,) = inventory(["signalpy-core"])
         assert item["version"]
         assert 64 == len(item["record_sha256"] or "")
+
+    def test_whose_code_is_loaded(self, importable: Site) -> None:
+        """A distribution without a component, such as that of a store, counts once its module is imported."""
+        importable.install(
+            "signalpy-pg",
+            "3.0",
+            entry_points="[signalpy.audit_stores]\npostgresql = signalpy_pg:Store\n",
+            modules={"signalpy_pg.py": "class Store: ...\n"},
+        )
+        assert "signalpy-pg" not in [item["name"] for item in loaded_inventory(["signalpy-core"])]
+        extensions("signalpy.audit_stores")["postgresql"].load()
+        told = {item["name"]: item["version"] for item in loaded_inventory(["signalpy-core"])}
+        assert ("3.0", True) == (told["signalpy-pg"], "signalpy-core" in told)
 
     def test_without_record(self, site: Site) -> None:
         """A distribution that no installer wrote has no hash, and nothing to compare."""

@@ -91,7 +91,10 @@ class Runtime(Bus):
         return task
 
     def inventory(self) -> list[dict[str, str | None]]:
-        """The distributions that are loaded: ``{"name", "version", "record_sha256"}`` each."""
+        """The distributions of this framework that are loaded: ``{"name", "version", "record_sha256"}`` each.
+
+        Also those of which no component is, as long as a module that their entry points name is imported.
+        """
         return self._facts.inventory()
 
     def policies(self) -> Mapping[str, Mapping[str, Any]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from signalpy.discovery.folder import Metadata, every, stem_of
-from signalpy.discovery.installed import headers_of
+from signalpy.discovery.installed import headers_of, read
 from signalpy.naming import canonical
 
 _NOTES: Final = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_build.json", "uv_cache.json")
@@ -62,6 +63,19 @@ def inventory(names: Iterable[str], *, path: list[str] | None = None) -> list[di
     for metadata in every(path):
         found.setdefault(stem_of(metadata).replace("_", "-"), metadata)
     return [_item(name, found.get(name)) for name in sorted(wanted)]
+
+
+def loaded_inventory(names: Iterable[str]) -> list[dict[str, str | None]]:
+    """The inventory of these distributions and of all others whose code this process has imported, such as a store's.
+
+    A module that an entry point names tells whose code was imported; that of a dependency nobody's does.
+    """
+    found = (
+        item.name
+        for item in read().installed
+        if any(entry.value.partition(":")[0].strip() in sys.modules for entry in item.entries)
+    )
+    return inventory([*names, *found])
 
 
 def content_of(metadata: Metadata, path: str) -> bytes | None:

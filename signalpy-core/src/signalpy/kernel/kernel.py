@@ -16,7 +16,7 @@ from signalpy.configuration import Configuration, Source, load
 from signalpy.definition import ComponentSpec, adopted, spec_of
 from signalpy.discovery import Discovery, scan
 from signalpy.discovery.filter import Filter
-from signalpy.discovery.records import inventory
+from signalpy.discovery.records import loaded_inventory
 from signalpy.errors import ComponentUnavailable, LifecycleError, TargetNotFound
 from signalpy.hooks import HookRegistry
 from signalpy.kernel.activation import Activation
@@ -365,7 +365,7 @@ class Kernel:
 
     def _inventory(self) -> list[dict[str, str | None]]:
         loaded = {entry.distribution for entry in self._catalog if entry.spec is not None and entry.distribution}
-        return inventory(sorted(loaded | {"signalpy-core"}))
+        return loaded_inventory([*loaded, "signalpy-core"])
 
     def _policies(self) -> dict[str, dict[str, Any]]:
         return self._dispatcher.policies.entries()
