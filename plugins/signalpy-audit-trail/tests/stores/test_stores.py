@@ -51,6 +51,16 @@ def test_third_party_drivers_are_found(tmp_path: Path, monkeypatch: pytest.Monke
     assert location == "//host/database?x=1"
 
 
+def test_a_driver_that_comes_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed is asked anew when a folder on the path has changed since it was looked through."""
+    (tmp_path / "late_store.py").write_text("driver = object()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UnknownStore, match="no store answers to 'late'"):
+        find_driver("late:x")
+    installed(tmp_path, monkeypatch, ("late", "late", "late_store:driver"))
+    assert find_driver("late:x")[0] is sys.modules["late_store"].driver
+
+
 def test_two_that_claim_one_scheme_are_both_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither is taken, and both are named."""
     installed(tmp_path, monkeypatch, ("one", "twice", "a:b"), ("two", "twice", "a:b"))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from signalpy.discovery.claims import Judged, fit, granted, refusal
 from signalpy.discovery.entry import LoadError
-from signalpy.discovery.installed import read
+from signalpy.discovery.installed import Installed, read
 from signalpy_audit_trail.store import Driver, Store, StoreError, StoreReader, UnknownStore
 
 if TYPE_CHECKING:
@@ -92,7 +95,7 @@ def find_driver(url: str, *, allowed: Permit | None = None) -> tuple[Driver, str
         raise UnknownStore(f"{url!r}: expected a store such as file:///var/lib/trail or file:trail", url=url)
     scheme, location = matched.groups()
     permit = Permit() if allowed is None else allowed
-    installed = read().installed
+    installed = _installed()
     known, problems = granted(installed, GROUP, permit.judged, permit.prefer)
     entry = known.get(scheme)
     if entry is None:
@@ -105,3 +108,20 @@ def find_driver(url: str, *, allowed: Permit | None = None) -> tuple[Driver, str
     except LoadError as error:
         raise StoreError(f"{url}: the driver {entry.value} cannot be loaded: {error}", url=url) from error
     return driver, location
+
+
+def _installed() -> tuple[Installed, ...]:
+    """Return what is installed; it is gone through again when that may have changed, not for each trail."""
+    return _installed_on(tuple((folder, _changed(folder)) for folder in sys.path), tuple(map(id, sys.meta_path)))
+
+
+@lru_cache(maxsize=4)
+def _installed_on(_path: tuple[tuple[str, int], ...], _finders: tuple[int, ...]) -> tuple[Installed, ...]:
+    return read().installed
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder or ".").st_mtime_ns  # noqa: PTH116 (each opening asks)
+    except OSError:
+        return -1
