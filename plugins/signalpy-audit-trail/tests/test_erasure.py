@@ -273,3 +273,24 @@ async def test_events_and_erasures_at_once_lose_nothing_but_what_is_erased(tmp_p
     named = {key for record in stored(url, kind="erasure") for key in record["data"]["keys"]}
     sealed = [record["data"]["text"]["$encrypted"]["key"] for record in stored(url, kind="event")]
     assert [key in named for key in sealed] == [text == ERASED for text in found]
+
+
+@pytest.mark.parametrize("scheme", ["file", "sqlite"])
+async def test_what_a_crash_left_in_doubt_is_readable_and_erased_like_all_else(
+    scheme: str, tmp_path: Path, child: Child
+) -> None:
+    """The values of the intent are sealed anew for the record that tells of the doubt, and under the same key."""
+    url = f"{scheme}://{tmp_path}/t"
+    assert -signal.SIGKILL == child("sealed", url).wait(60)
+    async with running(url) as kernel:
+        asked = {"type": "child.die", "order": "asc"}
+        entries = (await kernel.bus.invoke("audit-trail.query", asked))["entries"]
+        assert ["intent", "in_doubt"] == [entry["outcome"] for entry in entries]
+        assert ["secret"] * 2 == [entry["data"]["params"]["note"] for entry in entries]
+        await erase(kernel)
+        entries = (await kernel.bus.invoke("audit-trail.query", asked))["entries"]
+        assert [ERASED] * 2 == [entry["data"]["params"]["note"] for entry in entries]
+    intent, doubt = stored(url, action="child.die")
+    assert intent["data"]["params"]["note"] != doubt["data"]["params"]["note"]
+    assert intent["data"]["params"]["note"]["$encrypted"]["key"] == doubt["data"]["params"]["note"]["$encrypted"]["key"]
+    assert "secret" not in json.dumps(stored(url))
