@@ -22,8 +22,9 @@ from pydantic import BaseModel
 
 from signalpy import component, requires, subscribe
 from signalpy.cli.drawing import dot, graph_of, mermaid
-from signalpy.cli.output import plain_of, print_columns, print_json
+from signalpy.cli.output import print_columns, print_json
 from signalpy.definition import spec_of
+from signalpy.plain import plain_of
 
 
 class Colour(Enum):

@@ -26,7 +26,7 @@ from signalpy import environment
 from signalpy.environment import DEFAULT_FILE
 from signalpy.errors import ConfigError, PolicyError
 from signalpy.matching import did_you_mean
-from signalpy.policy import KEYS, checked
+from signalpy.policy import checked
 
 Source: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str] | None"
 Table: TypeAlias = dict[str, Any]
@@ -146,8 +146,7 @@ def load(source: Source = None, *, environ: Mapping[str, str] | None = None) -> 
     :raises PolicyError: for a wrong entry under ``policy``.
     """
     path = Path(source) if isinstance(source, str | os.PathLike) else None
-    tree = _read(path) if path is not None else _given(source)
-    tree, variables = environment.applied(tree, os.environ if environ is None else environ)
+    tree, variables = written(source, environ=environ)
     where = str(path) if path is not None else ""
     for name, table in tree.items():
         if not isinstance(table, dict):
@@ -165,6 +164,16 @@ def load(source: Source = None, *, environ: Mapping[str, str] | None = None) -> 
         tree=tree,
         variables=variables,
     )
+
+
+def written(source: Source = None, *, environ: Mapping[str, str] | None = None) -> tuple[Table, dict[str, str]]:
+    """What a source says, as it is written, and the variables that took part, by the dotted key that they set.
+
+    :param source: as for ``load``, and the environment likewise.
+    :raises ConfigError: if it cannot be read.
+    """
+    tree = _read(Path(source)) if isinstance(source, str | os.PathLike) else _given(source)
+    return environment.applied(tree, os.environ if environ is None else environ)
 
 
 def component_settings(model: Any, table: Mapping[str, Any] | None, name: str) -> Any:
@@ -254,12 +263,6 @@ def _reworded(message: str) -> tuple[str, str]:
 
 def _entry(name: str, keys: Any) -> Table:
     """:raises PolicyError: if the entry is wrong."""
-    if isinstance(keys, Mapping):
-        nested = next((key for key, value in keys.items() if key not in KEYS and isinstance(value, Mapping)), None)
-        if nested is not None:
-            full = f"{name}.{nested}"
-            fix = f'The runnable {full} needs quotes: [policy."{full}"]'
-            raise PolicyError(f'policy "{name}": unknown key {nested!r}. {fix}', entry=name, key=nested)
     checked(name, keys)
     return dict(keys)
 

@@ -44,6 +44,11 @@ def literal_length(pattern: str) -> int:
     return len(_WILD.sub("", pattern))
 
 
+def literal_start(pattern: str) -> str:
+    """The part of ``pattern`` before its first wildcard: every name that it matches begins with it."""
+    return next((pattern[:place] for place, char in enumerate(pattern) if char in _MAGIC), pattern)
+
+
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     """Up to ``most`` known names that look like ``name``, the closest first."""
     import difflib  # only a mistake needs it

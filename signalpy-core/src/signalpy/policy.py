@@ -111,6 +111,11 @@ class Policies:
         )
         return {name: table for name, table in plain if table}
 
+    @property
+    def ranked(self) -> tuple[Entry, ...]:
+        """The entries as they were set, the one that wins over the others first."""
+        return tuple(self._ranked)
+
     def names(self) -> list[str]:
         """The names that have an entry."""
         return list(dict.fromkeys([*self._file, *self._runtime]))
@@ -229,6 +234,9 @@ def checked(name: str, keys: Mapping[str, Any], *, unset: bool = False) -> dict[
 
 def _known(name: str, keys: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     for key, value in keys.items():
+        if key not in KEYS and isinstance(value, Mapping):
+            fix = f'The runnable {name}.{key} needs quotes: [policy."{name}.{key}"]'
+            raise PolicyError(f'policy "{name}": unknown key {key!r}. {fix}', entry=name, key=key)
         if key not in KEYS:
             hint = did_you_mean(str(key), KEYS) or f" Known keys: {', '.join(KEYS)}."
             raise PolicyError(f'policy "{name}": unknown key {key!r}.{hint}', entry=name, key=key)

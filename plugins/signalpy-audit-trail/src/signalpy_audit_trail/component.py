@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +16,9 @@ from signalpy.hookspecs import Proceed
 from signalpy.operation import current
 from signalpy_audit_trail import erasure, guard
 from signalpy_audit_trail.capture import Capture
-from signalpy_audit_trail.draft import Draft
+from signalpy_audit_trail.draft import Draft, Receipt
 from signalpy_audit_trail.drafting import Drafting
-from signalpy_audit_trail.handover import hand, leave
+from signalpy_audit_trail.handover import acknowledged, hand, leave
 from signalpy_audit_trail.keeper import Housing, Keeper, open_keeper
 from signalpy_audit_trail.modes import Mode, Standard
 from signalpy_audit_trail.notices import Notices
@@ -216,9 +216,13 @@ class AuditTrail:
     @hookimpl
     def signalpy_policy_changed(
         self, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]], actor: str | None
-    ) -> None:
-        """Records a change of the policies; it comes in the log before what happens under the new ones."""
-        self._tell(self._notices.policy(before, after, actor))
+    ) -> Awaitable[Mapping[str, Any]] | None:
+        """Records a change of the policies; it comes in the log before what happens under the new ones.
+
+        Gives what tells where it is kept, for a change that was made on the kernel's own thread.
+        """
+        handed = self._tell(self._notices.policy(before, after, actor))
+        return acknowledged(handed, NAME) if handed is not None else None
 
     @runnable("query", params=QueryParams, description="Search the trail, or count its records")
     async def query(self, params: QueryParams) -> dict[str, Any]:
@@ -267,15 +271,17 @@ class AuditTrail:
             raise LifecycleError("the trail is closed: audit-trail is not active.", component=NAME)
         return self._keeper
 
-    def _tell(self, draft: Draft) -> None:
-        """Hands over what a notice told, from whatever thread it came."""
+    def _tell(self, draft: Draft) -> asyncio.Future[Receipt] | None:
+        """Hands over what a notice told, from whatever thread it came; its receipt, if it came from the loop's own."""
         if self._loop is None or self._keeper is None:
-            return
+            return None
         try:
             here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
             here = None
         if here is self._loop:
-            leave(hand(self._keeper, draft))
-        else:
-            self._loop.call_soon_threadsafe(lambda keeper: leave(hand(keeper, draft)), self._keeper)
+            handed = hand(self._keeper, draft)
+            leave(handed)
+            return handed
+        self._loop.call_soon_threadsafe(lambda keeper: leave(hand(keeper, draft)), self._keeper)
+        return None

@@ -78,6 +78,21 @@ def leave(handed: asyncio.Future[Receipt]) -> None:
     handed.add_done_callback(_seen)
 
 
+def acknowledged(handed: asyncio.Future[Receipt], recorder: str) -> asyncio.Future[dict[str, Any]]:
+    """What gives, for a person, where a record is kept, or why it is not durable. It need not be waited for."""
+    told: asyncio.Future[dict[str, Any]] = handed.get_loop().create_future()
+
+    def tell(done: asyncio.Future[Receipt]) -> None:
+        if told.done():
+            return
+        failure = asyncio.CancelledError("the log was closed") if done.cancelled() else done.exception()
+        kept = {"seq": done.result().seq} if failure is None else {"unrecorded": str(failure)}
+        told.set_result({"recorder": recorder, **kept})
+
+    handed.add_done_callback(tell)
+    return told
+
+
 async def durable(handed: asyncio.Future[Any]) -> Waited:
     """Waits until there is an answer. A cancellation is kept until then: neither lost nor passed on to the log."""
     interruption = None

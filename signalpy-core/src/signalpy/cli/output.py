@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
 import click
+
+from signalpy.plain import plain_of
 
 
 def print_json(value: Any) -> None:
@@ -22,35 +23,6 @@ def print_json(value: Any) -> None:
     except UnicodeEncodeError:
         text = json.dumps(plain, indent=indent, allow_nan=False)
     click.echo(text)
-
-
-def plain_of(value: Any) -> Any:
-    """``value`` as JSON can hold it.
-
-    Models, dataclasses, dates, decimals and the like become what their fields or their text say; NaN and infinities
-    become texts; anything else becomes ``{"$type": "module.Class"}``, never its repr.
-    """
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Mapping):
-        return {key if isinstance(key, str) else str(key): plain_of(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain_of(item) for item in value]
-    return plain_of(_builtin(value))
-
-
-def _builtin(value: Any) -> Any:
-    import msgspec
-
-    if hasattr(type(value), "model_dump"):
-        return value.model_dump()
-    try:
-        return msgspec.to_builtins(value)
-    except (TypeError, ValueError, msgspec.MsgspecError):
-        kind = type(value)
-        return {"$type": f"{kind.__module__}.{kind.__qualname__}"}
 
 
 def print_columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -21,11 +21,12 @@ GRACE: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An event that waits for its turn, with the context in which it arose."""
+    """An event that waits for its turn, with the context in which it arose and the keywords of ``publish``."""
 
     event_type: str
     data: Mapping[str, Any]
     outer: Context
+    keywords: Mapping[str, Any]
 
 
 class Announcer:
@@ -41,9 +42,9 @@ class Announcer:
         self._tasks: dict[asyncio.Task[None], Span] = {}
         self._turn: Span | None = None
 
-    def put(self, event_type: str, data: Mapping[str, Any]) -> None:
+    def put(self, event_type: str, data: Mapping[str, Any], **keywords: Any) -> None:
         """Queues an event; safe from any thread."""
-        self._waiting.append(Notice(event_type, data, surroundings()))
+        self._waiting.append(Notice(event_type, data, surroundings(), keywords))
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake)
 
@@ -98,7 +99,7 @@ class Announcer:
     async def _publish(self, notice: Notice, turn: Span) -> None:
         token = CURRENT.set(under(turn, notice.outer))
         try:
-            await self._bus.publish(notice.event_type, notice.data)
+            await self._bus.publish(notice.event_type, notice.data, **notice.keywords)
         except BaseException as error:
             if breaks_off(error):
                 raise

@@ -23,6 +23,7 @@ from signalpy.kernel.activation import Activation
 from signalpy.kernel.announcer import Announcer
 from signalpy.kernel.conductor import Conductor
 from signalpy.kernel.entry import Catalog
+from signalpy.kernel.operator import Operator
 from signalpy.kernel.proxy import Proxy
 from signalpy.kernel.reasons import Reasons
 from signalpy.kernel.regime import CurrentConfiguration, Regime
@@ -107,6 +108,14 @@ class Kernel:
             watchdog=self.watchdog,
             configuration=lambda: self._configuration.current,
         )
+        self._operator = Operator(
+            self,
+            regime=self._regime,
+            roster=self._roster,
+            dispatcher=self._dispatcher,
+            announcer=self._announcer,
+            own_bus=self._own_bus,
+        )
 
     def __repr__(self) -> str:
         return f"<Kernel({self._state}, active={len(self._roster)}, known={len(self._catalog.names())})>"
@@ -119,6 +128,11 @@ class Kernel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.shutdown()
+
+    @property
+    def state(self) -> str:
+        """``"new"``, ``"booting"``, ``"running"``, ``"stopping"`` or ``"stopped"``."""
+        return self._state
 
     @property
     def configuration(self) -> Configuration:
@@ -183,9 +197,11 @@ class Kernel:
         self._own_bus._bind(asyncio.get_running_loop())
         self._dispatcher.set_gate("open")
         try:
+            await self._operator.open()
             async with self._conductor.turn():
                 await self._conductor.start_all(frozenset(self._essential))
         except BaseException:
+            await self._operator.close()
             self._close()
             raise
         self._warn_of_strays()
@@ -219,6 +235,7 @@ class Kernel:
                 await self._announcer.stop()
                 await self._conductor.stop_all(deadline)
             finally:
+                await self._operator.close()
                 self._close()
 
     async def _flush(self, deadline: float) -> None:

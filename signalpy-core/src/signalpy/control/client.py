@@ -1,0 +1,100 @@
+"""Asking a running process, from a program that has no event loop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+
+from signalpy.control.errors import ControlError
+from signalpy.control.peer import can_tell, peer_of
+from signalpy.control.protocol import MOST_ANSWERED, read_reply, request_line
+
+CONNECT: Final = 5.0
+"""Seconds for the connection."""
+CHUNK: Final = 1 << 16
+
+
+class Client:
+    """A connection to the process that serves at ``path``; to be used in a ``with`` block.
+
+    :param timeout: seconds to wait for an answer; ``None`` for as long as it takes.
+    :raises ControlError: if none serves there, it lets nobody in, or it belongs to another user.
+    """
+
+    def __init__(self, path: str, *, timeout: float | None = None) -> None:
+        if not can_tell():
+            raise ControlError("this system has no sockets of this kind")
+        self._path = path
+        self._rest = b""
+        self._socket = socket.socket(socket.AF_UNIX)
+        try:
+            self._connect()
+            self._socket.settimeout(timeout)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"<Client({self._path})>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def ask(self, command: str, params: Mapping[str, Any] | None = None, *, on_behalf_of: str | None = None) -> Any:
+        """The result of a command; what it means is documented at ``signalpy.kernel.operator``.
+
+        :raises ControlError: with what the process says, or if it stopped before it answered.
+        """
+        line = request_line(command, dict(params or {}), on_behalf_of)
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it says why, and closes
+                self._socket.sendall(line)
+            return read_reply(self._line())
+        except TimeoutError:
+            raise ControlError(f"the process at {self._path} does not answer.") from None
+        except OSError as error:
+            raise ControlError(f"the process at {self._path} cannot be asked: {_words(error)}") from error
+
+    def _connect(self) -> None:
+        path = self._path
+        self._socket.settimeout(CONNECT)
+        try:
+            self._socket.connect(path)
+        except FileNotFoundError:
+            raise ControlError(f"no process serves at {path}: there is no such socket. See [kernel] socket.") from None
+        except ConnectionRefusedError:
+            raise ControlError(f"no process serves at {path} any more; the one that did has ended.") from None
+        except TimeoutError:
+            raise ControlError(f"the process at {path} does not take a connection.") from None
+        except (OSError, ValueError) as error:
+            raise ControlError(f"{path}: {_words(error)}") from error
+        peer = peer_of(self._socket)
+        if os.geteuid() != 0 and not peer.may_enter:
+            raise ControlError(f"the process at {path} belongs to {peer.user}, who is neither you nor root.")
+
+    def _line(self) -> bytes:
+        """The next line; what comes after it is kept."""
+        parts, size = [self._rest], len(self._rest)
+        while b"\n" not in parts[-1]:
+            part = self._socket.recv(CHUNK)
+            if not part:
+                raise ControlError(f"the process at {self._path} closed the connection before it answered.")
+            size += len(part)
+            if size > MOST_ANSWERED + CHUNK:
+                raise ControlError(f"the process at {self._path} answers with more than {MOST_ANSWERED} bytes.")
+            parts.append(part)
+        line, _, self._rest = b"".join(parts).partition(b"\n")
+        return line
+
+
+def _words(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()

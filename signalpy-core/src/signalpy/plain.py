@@ -1,0 +1,36 @@
+"""Values of any kind as JSON can hold them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def plain_of(value: Any) -> Any:
+    """``value`` as JSON can hold it.
+
+    Models, dataclasses, dates, decimals and the like become what their fields or their text say; NaN and infinities
+    become texts; anything else becomes ``{"$type": "module.Class"}``, never its repr.
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else str(key): plain_of(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain_of(item) for item in value]
+    return plain_of(_builtin(value))
+
+
+def _builtin(value: Any) -> Any:
+    import msgspec
+
+    if hasattr(type(value), "model_dump"):
+        return value.model_dump()
+    try:
+        return msgspec.to_builtins(value)
+    except (TypeError, ValueError, msgspec.MsgspecError):
+        kind = type(value)
+        return {"$type": f"{kind.__module__}.{kind.__qualname__}"}
