@@ -283,7 +283,7 @@ def test_what_is_declared_under_another_decorator_is_not_lost(wrap: Any, mark: A
     assert ("Broken", "method") == (error.__dict__["component"], error.__dict__["method"])
 
 
-@pytest.mark.parametrize("thing", [object(), lambda: None, "accounts", None])
+@pytest.mark.parametrize("thing", [object(), lambda: None, b"accounts", None])
 def test_what_is_no_class_is_no_component(thing: Any) -> None:
     """``discover`` is told what it was given instead of a class."""
     assert "expected a component class" in str(_raised(lambda: Kernel().discover([thing])))
