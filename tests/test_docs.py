@@ -42,7 +42,7 @@ def make_trail(folder: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("page", ["auditors.md", "stores.md"])
+@pytest.mark.parametrize("page", ["auditors.md", "export.md", "stores.md"])
 def test_every_command_of_a_page_runs(page: str, tmp_path: Path) -> None:
     """In one folder, one after the other, each with success; output that the page shows is printed."""
     make_trail(tmp_path)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from signalpy import Call, PluginInfo, Publication, Runtime, component, hookimpl, lifecycle, requires, runnable
 from signalpy.errors import LifecycleError
 from signalpy.hookspecs import Proceed
 from signalpy.operation import current
-from signalpy_audit_trail import erasure, guard
+from signalpy_audit_trail import erasure, guard, search
 from signalpy_audit_trail.capture import Capture
 from signalpy_audit_trail.draft import Draft, Receipt
 from signalpy_audit_trail.drafting import Drafting
+from signalpy_audit_trail.export import format_named
+from signalpy_audit_trail.export.paging import export_page
 from signalpy_audit_trail.handover import acknowledged, hand, leave
 from signalpy_audit_trail.keeper import Housing, Keeper, open_keeper
 from signalpy_audit_trail.modes import Mode, Standard
 from signalpy_audit_trail.notices import Notices
 from signalpy_audit_trail.origin import Origins
 from signalpy_audit_trail.outcome import Ending
+from signalpy_audit_trail.params import EraseParams, ExportParams, QueryParams
 from signalpy_audit_trail.privacy.known import hopeless
 from signalpy_audit_trail.privacy.rules import Rules
 from signalpy_audit_trail.record import SUCCESS
@@ -39,60 +39,6 @@ from signalpy_audit_trail.taken import Captured, TakenAccess
 
 DEFAULT_STORE: Final = f"file:{NAME}"
 MODES: Final[Mapping[str, type[Mode]]] = {"strict": Strict, "standard": Standard, "relaxed": Relaxed}
-
-
-class QueryParams(BaseModel):
-    """The filters of a query; what is not given lets everything pass.
-
-    :param type: pattern on ``action``.
-    :param target: pattern on ``target``.
-    :param kind: ``invoke``, ``event``, ``lifecycle``, ``policy``, ``access``, ``gap`` or ``erasure``.
-    :param actor: who did it.
-    :param subject: whom or what it concerned, one of them.
-    :param caller: the component that asked for it.
-    :param outcome: how it ended, such as ``success`` or ``denied``.
-    :param correlation_id: the chain of operations that it belongs to.
-    :param operation_id: the operation that it tells of.
-    :param since: from this moment on (RFC 3339; UTC without an offset), or an age such as ``24h``.
-    :param until: before this moment, likewise.
-    :param order: ``desc`` (default) or ``asc``, by position.
-    :param limit: 1 to 1000, 100 if not given.
-    :param cursor: the ``next`` of an earlier page.
-    :param intents: whether intents that have an outcome are shown.
-    :param count_by: count by this field instead.
-    """
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    type: str | None = None
-    target: str | None = None
-    kind: str | None = None
-    actor: str | None = None
-    subject: str | None = None
-    caller: str | None = None
-    outcome: str | None = None
-    correlation_id: str | None = None
-    operation_id: str | None = None
-    since: str | datetime | None = None
-    until: str | datetime | None = None
-    order: str | None = None
-    limit: int | None = None
-    cursor: str | None = None
-    intents: bool | None = None
-    count_by: str | None = None
-
-
-class EraseParams(BaseModel):
-    """Who is to be erased, and why.
-
-    :param subject: as it stands in the data, or as ``subject=`` names it.
-    :param reason: is recorded.
-    """
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    subject: str = Field(min_length=1)
-    reason: str = Field(min_length=1)
 
 
 def _nothing(_: str) -> bool:
@@ -230,7 +176,20 @@ class AuditTrail:
 
         :raises QueryError: a filter has a value that means nothing.
         """
-        return await self._open().ask(params.model_dump(exclude_none=True))
+        filters = params.model_dump(exclude_none=True)
+        return await self._open().ask(lambda reader, view: search.ask(reader, filters, view))
+
+    @runnable("export", params=ExportParams, description="Give records out in another format, a page at a time")
+    async def export(self, params: ExportParams) -> dict[str, Any]:
+        """``{"content", "media_type", "records", "next": cursor or None}``; see `export_page`.
+
+        :raises QueryError: a filter has a value that means nothing.
+        :raises ConfigError: there is no such format.
+        """
+        filters = params.model_dump(exclude_none=True, exclude={"format"})
+        accounts = self.rt.settings.export.account_changes
+        form = format_named(params.format, **({"accounts": accounts} if params.format == "ocsf" else {}))
+        return await self._open().ask(lambda reader, view: export_page(reader, view, form, filters))
 
     @runnable("erase", params=EraseParams, description="Make what is encrypted of a person unreadable, for good")
     async def erase(self, params: EraseParams) -> dict[str, Any]:

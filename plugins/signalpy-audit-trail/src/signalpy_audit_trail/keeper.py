@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from signalpy_audit_trail import erasure, search
+from signalpy_audit_trail import erasure
 from signalpy_audit_trail.checkpoints import Checkpointer
 from signalpy_audit_trail.commit import append_sync
 from signalpy_audit_trail.doubts import doubtful
@@ -25,6 +25,8 @@ from signalpy_audit_trail.writer import LogWriter
 
 if TYPE_CHECKING:
     from signalpy_audit_trail.vault.vault import Vault
+
+T = TypeVar("T")
 
 log = logging.getLogger("signalpy.audit_trail")
 PATIENCE: Final = 5.0
@@ -90,23 +92,22 @@ class Keeper:
         failure = self._checkpoints.failure if self._checkpoints is not None else None
         return {**self._writer.status(), **({"unsigned": failure} if failure is not None else {})}
 
-    async def ask(self, filters: Mapping[str, Any]) -> dict[str, Any]:
-        """Answers a query, which knows what was handed over before it, as far as the log can be written.
+    async def ask(self, question: Callable[[StoreReader, View], T]) -> T:
+        """Answers a question of the trail, which has what was handed over before, as far as the log can be written.
 
-        :raises QueryError: a filter has a value that means nothing.
+        :param question: is asked in a thread, and gets how what is protected is read.
         :raises StoreError: the trail cannot be read.
         """
         await self._writer.settle(patience=PATIENCE)
-        return await asyncio.to_thread(self._ask, filters)
+        return await asyncio.to_thread(self._ask, question)
 
-    def _ask(self, filters: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, question: Callable[[StoreReader, View], T]) -> T:
         with self._reading:
             if self._reader is None:
                 self._reader = self._store.reader()
                 self._view = View(self._reader, self._vault)
-            reader = self._reader
-            view = self._view
-        return search.ask(reader, filters, view)
+            reader, view = self._reader, self._view
+        return question(reader, view)
 
     async def erase(self, subject: str, draft: Callable[[erasure.Begun], Draft]) -> dict[str, Any]:
         """Destroys the keys of a subject, and says what was done; see `signalpy_audit_trail.erasure.answer`.

@@ -52,7 +52,7 @@ def page(reader: StoreReader, query: Query, view: View | None = None) -> tuple[l
     cursor = _start(reader, query)
     filters = msgspec.structs.replace(query.filters, since=cursor.since, until=cursor.until)
     after = cursor.last if cursor.last >= 0 else None
-    forms = _forms(filters, view)
+    forms = in_all_forms(filters, view)
     found = [
         leaf
         for form in forms
@@ -77,7 +77,7 @@ def count(reader: StoreReader, query: Query, view: View | None = None) -> dict[s
     of the values that are left out.
     """
     head, numbers = reader.size(), Counter[str | None]()
-    for form in _forms(query.filters, view):
+    for form in in_all_forms(query.filters, view):
         numbers.update(reader.count(form, query.count_by or "", head=head))
     absent = numbers.pop(None, 0)
     ordered = sorted(numbers.items(), key=lambda item: (-item[1], item[0] or ""))
@@ -85,8 +85,8 @@ def count(reader: StoreReader, query: Query, view: View | None = None) -> dict[s
     return {"counts": dict(shown), "absent": absent, "others": sum(number for _, number in rest)}
 
 
-def _forms(filters: Filters, view: View | None) -> list[Filters]:
-    """The filters once for each form in which the subject may be stored; a record has its subjects in one of them."""
+def in_all_forms(filters: Filters, view: View | None) -> list[Filters]:
+    """Return the filters once for each form in which the subject may be stored; a record has it in one of them."""
     if filters.subject is None or view is None:
         return [filters]
     return [msgspec.structs.replace(filters, subject=form) for form in view.forms(filters.subject)]

@@ -45,6 +45,17 @@ def _several(value: Any) -> Any:
 Texts = Annotated[tuple[str, ...], BeforeValidator(_several)]
 
 
+class ExportSettings(BaseModel):
+    """The table ``[audit-trail.export]``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    account_changes: Texts = Field(
+        default=("user.*", "users.*"),
+        description="patterns of the actions that are about user accounts: in OCSF they are Account Changes",
+    )
+
+
 class Settings(BaseModel):
     """What the trail is told; `signalpy describe audit-trail` shows it."""
 
@@ -87,6 +98,7 @@ class Settings(BaseModel):
     checkpoint_interval: float = Field(
         default=60.0, gt=0, le=86_400, description="seconds between two signed heads of a log that grows"
     )
+    export: ExportSettings = Field(default=ExportSettings(), description="how records look in the formats of others")
 
     privacy: Annotated[dict[str, Any], AfterValidator(_checked)] = Field(
         default={},

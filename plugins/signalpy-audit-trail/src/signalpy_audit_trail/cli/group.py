@@ -11,6 +11,7 @@ from signalpy.matching import did_you_mean
 _COMMANDS = {
     "checkpoint": "signalpy_audit_trail.cli.checkpoint:checkpoint",
     "erase": "signalpy_audit_trail.cli.erase:erase",
+    "export": "signalpy_audit_trail.cli.export:export",
     "prove": "signalpy_audit_trail.cli.prove:prove",
     "query": "signalpy_audit_trail.cli.query:query",
     "reindex": "signalpy_audit_trail.cli.reindex:reindex",

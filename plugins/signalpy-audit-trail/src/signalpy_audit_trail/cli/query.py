@@ -9,28 +9,18 @@ import click
 import msgspec
 
 from signalpy_audit_trail import search
+from signalpy_audit_trail.cli.filters import filter_options
 from signalpy_audit_trail.cli.place import Place, opened, trail_options
 from signalpy_audit_trail.cli.show import Columns, printable, row
-from signalpy_audit_trail.query import COUNTABLE, KINDS, MAX_LIMIT, OUTCOMES, Query, parse_query
+from signalpy_audit_trail.query import COUNTABLE, MAX_LIMIT, Query, parse_query
 
 
 @click.command()
-@click.option("--type", "type", metavar="PATTERN", help="Pattern on the action: event type or target (account.*).")
-@click.option("--target", metavar="PATTERN", help="Pattern on what was called or concerned.")
-@click.option("--kind", metavar="KIND", help=f"One of {', '.join(KINDS)}.")
-@click.option("--actor", metavar="NAME", help="Who acted.")
-@click.option("--subject", metavar="NAME", help="Whom or what it concerns.")
-@click.option("--caller", metavar="COMPONENT", help="The component that asked for it.")
-@click.option("--outcome", metavar="OUTCOME", help=f"One of {', '.join(OUTCOMES)}.")
-@click.option("--correlation-id", metavar="ID", help="The first operation of the chain.")
-@click.option("--operation-id", metavar="ID", help="One operation.")
-@click.option("--since", metavar="TIME", help="From this time on (RFC 3339, UTC without an offset), or an age: 24h.")
-@click.option("--until", metavar="TIME", help="Before this time, likewise.")
+@filter_options
 @click.option("--order", metavar="ORDER", help="desc (newest first, if not given) or asc, by position.")
 @click.option("--limit", metavar="N", type=int, help=f"Records on one page, 1 to {MAX_LIMIT}; 100 if not given.")
 @click.option("--cursor", metavar="CURSOR", help="Go on where an earlier page ended.")
 @click.option("--all", "every", is_flag=True, help="All pages.")
-@click.option("--no-intents", "intents", flag_value=False, default=None, help="Leave out intents that have an outcome.")
 @click.option("--count-by", metavar="FIELD", help=f"Count instead, by one of {', '.join(COUNTABLE)}.")
 @click.option(
     "--json", "as_json", is_flag=True, help="JSON lines, as stored but for encrypted values; counts as one object."

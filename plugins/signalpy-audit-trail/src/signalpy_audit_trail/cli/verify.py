@@ -46,6 +46,13 @@ _WORTH_SHOWING = 200_000
     type=click.Path(exists=True, dir_okay=False),
     help="Check this proof of a record instead, without a trail.",
 )
+@click.option(
+    "--export",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Check this export by its manifest instead, without a trail.",
+)
+@click.option("--manifest", metavar="FILE", help="The manifest of --export; FILE.manifest beside it if not given.")
 @click.option("--no-index", is_flag=True, help="Do not hold the index against the records.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
 @trail_options
@@ -57,6 +64,8 @@ def verify(
     keys: tuple[str, ...],
     require: str,
     proof: str | None,
+    export: str | None,
+    manifest: str | None,
     no_index: bool,
     as_json: bool,
     store: str | None,
@@ -70,6 +79,10 @@ def verify(
     known = [key for text in keys for key in _keys(text)]
     if proof is not None:
         ctx.exit(_check_proof(Path(proof), known, as_json=as_json))
+    if export is not None:
+        from signalpy_audit_trail.cli.exported import check
+
+        ctx.exit(check(Path(export), manifest, known, as_json=as_json))
     required = _required(require)
     note = _note(Path(checkpoint)) if checkpoint is not None else None
     with opened(store, index) as place, _progress(place.reader.size()) as progress:

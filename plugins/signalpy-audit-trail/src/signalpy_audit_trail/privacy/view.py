@@ -57,6 +57,10 @@ class View:
         name = text(subject)
         return (subject, self.opener.hashed(name), self.opener.token_of(name))
 
+    def protects(self, leaf: bytes) -> bool:
+        """Whether anything in a leaf may be encrypted."""
+        return _MARKED in leaf
+
     def read(self, leaf: bytes) -> dict[str, Any]:
         """The record that a leaf holds, readable.
 

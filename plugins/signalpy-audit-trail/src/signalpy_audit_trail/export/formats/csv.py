@@ -1,0 +1,68 @@
+"""Comma-separated values (RFC 4180), safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from signalpy_audit_trail.export.formats.contract import Entry, Lines
+
+COLUMNS: Final = (
+    "seq",
+    "id",
+    "operation_id",
+    "time",
+    "recorded_at",
+    "kind",
+    "action",
+    "actor",
+    "on_behalf_of",
+    "client",
+    "caller",
+    "target",
+    "outcome",
+    "error",
+    "duration_us",
+    "subjects",
+    "schema",
+    "level",
+    "data",
+    "truncated",
+    "duplicate_of",
+    "correlation_id",
+    "causation_id",
+    "origin",
+)
+"""The fields of a record, one column each; lists and objects as JSON."""
+
+_COMMANDS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A cell that begins with one of these is a formula to some spreadsheet, the full-width forms included (OWASP, CSV
+injection)."""
+
+
+class Csv(Lines):
+    """A head, a record on each row, rows ended by CR and LF (RFC 4180, section 2).
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front, which spreadsheets do not show.
+    """
+
+    name: ClassVar[str] = "csv"
+    media_type: ClassVar[str] = "text/csv"
+    head: ClassVar[bytes] = (",".join(COLUMNS) + "\r\n").encode()
+
+    def row(self, entry: Entry) -> bytes:
+        """One row; in UTF-8, a text with a line feed in quotes."""
+        line = io.StringIO(newline="")
+        csv.writer(line).writerow([_cell(entry.get(column)) for column in COLUMNS])
+        return line.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_COMMANDS) else value
+    return msgspec.json.encode(value).decode()
