@@ -5,7 +5,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from signalpy_audit_trail.store import (
     WriteFailed,
 )
 from signalpy_audit_trail.stores import open_reader, open_store
-from signalpy_audit_trail.stores.sqlite import SqliteReader, SqliteStore, driver
+from signalpy_audit_trail.stores.sqlite import SqliteReader, SqliteStore, driver, opening
 from signalpy_audit_trail.verification import Result, verify
 
 
@@ -219,6 +220,68 @@ def crashed(path: Path, make: Any) -> list[bytes]:
         shutil.copy(file, path.parent)
     shutil.rmtree(aside)
     return leaves
+
+
+@pytest.fixture
+def read_only_crash(filled: Path, tmp_path: Path, make: Any) -> Iterator[tuple[Path, list[bytes]]]:
+    """A trail that a killed writer left, moved without SQLite's index of its log ahead, that may not be written."""
+    leaves = crashed(filled, make)
+    (tmp_path / "trail.db-shm").unlink()
+    for file in [*tmp_path.iterdir(), tmp_path]:
+        file.chmod(file.stat().st_mode & ~0o222)
+    yield filled, leaves
+    for file in [tmp_path, *tmp_path.iterdir()]:
+        file.chmod(file.stat().st_mode | 0o200)
+
+
+def test_a_crashed_trail_that_may_not_be_written_is_read_in_its_place(
+    read_only_crash: tuple[Path, list[bytes]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No copy of the records is made anywhere, not even while they are read."""
+    path, leaves = read_only_crash
+    aside = tmp_path.with_name(f"{tmp_path.name}-temporary")
+    aside.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(aside))
+    before = picture(tmp_path)
+    with closing(SqliteReader(path)) as reader:
+        assert leaves == [leaf for _, leaf in reader.leaves()]
+        assert [] == list(aside.iterdir())
+        assert before == picture(tmp_path)
+    assert [] == list(aside.iterdir())
+    assert before == picture(tmp_path)
+
+
+def test_a_reader_of_a_crashed_trail_notices_that_it_is_written_again(
+    read_only_crash: tuple[Path, list[bytes]], make: Any
+) -> None:
+    """What was read without locks is opened anew when somebody writes, and that writer's locks stay."""
+    path, leaves = read_only_crash
+    with closing(SqliteReader(path)) as reader:
+        assert len(leaves) == reader.size()
+        for file in [path.parent, *path.parent.iterdir()]:
+            file.chmod(file.stat().st_mode | 0o200)
+        store = SqliteStore(path, guest=True)
+        for number in range(1, 10):
+            commit(store, [make(data="x" * 10_000)])
+            assert len(leaves) + number == reader.size()
+        other = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM trail'); c.close()"
+        subprocess.run([sys.executable, "-c", other, path], check=True)
+        assert path.with_name("trail.db-wal").exists()  # another program that closes it does not think it is the last
+        store.close()
+        assert [*range(len(leaves) + 9)] == [seq for seq, _ in reader.leaves()]
+
+
+def test_an_sqlite_that_always_needs_its_files_is_told_in_one_line(
+    read_only_crash: tuple[Path, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where SQLite lacks the way to read without its files, the reader says what to do, and nothing changes."""
+    path, _ = read_only_crash
+    monkeypatch.setattr(opening, "_LOCKLESS", "unix-absent")
+    before = picture(path.parent)
+    with pytest.raises(StoreError, match="; read a copy that may be written") as caught:
+        SqliteReader(path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert before == picture(path.parent)
 
 
 @pytest.mark.parametrize("shared", [True, False])

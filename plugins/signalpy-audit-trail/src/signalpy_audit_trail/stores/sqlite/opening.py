@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import stat
-import tempfile
 import threading
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -21,10 +19,14 @@ from signalpy_audit_trail.stores.sqlite.schema import APPLICATION_ID, FORMAT
 
 _MAGIC: Final = b"SQLite format 3\0"
 _HEADER: Final = 100
+_LOCKLESS: Final = "unix-none"
+"""SQLite's way to files that takes no locks: with it, the index of a write-ahead log can be kept in memory."""
 _opening = threading.Lock()
 """Held while a file is looked at and while it is opened, so that no descriptor is closed beside a new connection."""
 os.register_at_fork(before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_opening.release)
 
+_unclosed: Final[list[Opened]] = []
+"""Connections that must stay open; see `let_go`."""
 _foreign: dict[tuple[int, int], int] = {}
 """Descriptors of files that are no trail, by device and inode; see `_header`."""
 
@@ -44,8 +46,8 @@ class Opened(NamedTuple):
     connection: sqlite3.Connection
     frozen: bool
     """Read as a file that nobody writes: to be opened anew when it changes."""
-    copy: tempfile.TemporaryDirectory[str] | None = None
-    """Where the database was copied to, if it could not be read in its place."""
+    lockless: bool = False
+    """Opened without SQLite's locks, since it cannot make its files beside the database."""
 
 
 def is_trail(layout: Layout) -> bool:
@@ -114,20 +116,41 @@ def connect_reading(layout: Layout, *, wait: float) -> Opened:
     if layout.shared.exists():
         with _opening:
             return Opened(_connect(path, "mode=ro&readonly_shm=1", wait), frozen=False)
-    return _connect_copy(layout, wait)
+    return _connect_lockless(path, wait)
 
 
-def _connect_copy(layout: Layout, wait: float) -> Opened:
-    """Read a copy: SQLite would have to make a file beside a database whose write-ahead log is not empty."""
-    folder = tempfile.TemporaryDirectory(prefix="signalpy-audit-")
+def let_go(layout: Layout, opened: Opened) -> None:
+    """Close a connection. One without locks stays open if the database has come into use meanwhile.
+
+    To close any descriptor of a file drops all POSIX locks that this process has on it, another connection's too.
+    """
+    with _opening:
+        if opened.lockless and layout.shared.exists():
+            _unclosed.append(opened)
+            return
+        with suppress(sqlite3.Error):
+            opened.connection.close()
+
+
+def _connect_lockless(path: Path, wait: float) -> Opened:
+    """Read a database with a write-ahead log that nobody has open, where SQLite cannot make its index of that log.
+
+    Without locks and held exclusively, the index is kept in memory (https://www.sqlite.org/wal.html, "Use of WAL
+    Without Shared-Memory"). Whoever writes after all changes the files, which the caller watches.
+    """
     try:
-        place = Layout(Path(folder.name) / "trail.db")
-        shutil.copyfile(layout.database, place.database)
-        shutil.copyfile(layout.log_ahead, place.log_ahead)
-        return Opened(_connect(place.database, "mode=rw", wait), frozen=True, copy=folder)
-    except BaseException:
-        folder.cleanup()
-        raise
+        with _opening:
+            connection = _connect(path, f"mode=ro&vfs={_LOCKLESS}", wait)
+    except sqlite3.OperationalError as error:
+        if "no such vfs" not in str(error):
+            raise
+        message = (
+            f"{path}: expected to be allowed to write beside it, as the SQLite of this system needs to read what a"
+            " stopped writer left; read a copy that may be written"
+        )
+        raise StoreError(message, path=path) from error
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    return Opened(connection, frozen=True, lockless=True)
 
 
 def _connect(path: Path, how: str, wait: float) -> sqlite3.Connection:
@@ -175,15 +198,13 @@ def _identity(layout: Layout) -> Identity:
     if layout.log_ahead.exists():  # it may be in use, and what its header says may be in the write-ahead log
         opened = connect_reading(layout, wait=1.0)
         try:
-            with closing(opened.connection) as connection:
-                values = [
-                    connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-                ]
-                (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-                return Identity(values[0], values[1], not tables)
+            values = [
+                opened.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+            ]
+            (tables,) = opened.connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            return Identity(values[0], values[1], not tables)
         finally:
-            if opened.copy is not None:
-                opened.copy.cleanup()
+            let_go(layout, opened)
     with _opening:
         header = _header(layout.database)
     if not header.startswith(_MAGIC) or len(header) < _HEADER:

@@ -6,13 +6,13 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from pathlib import Path
 from typing import Final, TypeVar
 
 from signalpy_audit_trail.store import StoreClosed, StoreMissing
 from signalpy_audit_trail.stores.sqlite.failures import translated
 from signalpy_audit_trail.stores.sqlite.layout import Layout
-from signalpy_audit_trail.stores.sqlite.opening import Opened, connect_reading, is_trail
+from signalpy_audit_trail.stores.sqlite.opening import Opened, connect_reading, is_trail, let_go
 from signalpy_audit_trail.stores.sqlite.tables import Tables
 
 T = TypeVar("T")
@@ -96,14 +96,11 @@ class Reading:
         place = (status.st_dev, status.st_ino)
         if not frozen:
             return place
-        return (*place, status.st_size, status.st_mtime_ns, self.layout.log_ahead.exists())
+        return (*place, status.st_size, status.st_mtime_ns, *_content(self.layout.log_ahead))
 
     def _disconnect(self) -> None:
         if self._opened is not None:
-            with suppress(sqlite3.Error):
-                self._opened.connection.close()
-            if self._opened.copy is not None:
-                self._opened.copy.cleanup()
+            let_go(self.layout, self._opened)
             self._opened = None
 
     def _leave_parent(self) -> None:
@@ -112,6 +109,15 @@ class Reading:
             if self._opened is not None:
                 _of_parents.append(self._opened)
                 self._opened = None
+
+
+def _content(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file is written, nothing if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _answered(tables: Tables, question: Callable[[Tables], T]) -> T:
