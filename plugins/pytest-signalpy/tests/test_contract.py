@@ -143,6 +143,17 @@ def test_every_check_has_its_fault() -> None:
     assert set(PluginContract.checks()) == {*FAULTS, "py_typed", "entry_point"}
 
 
+def test_a_field_is_described_where_it_is_declared(plugin: Plugin) -> None:
+    """What the docstring of a model tells of a field counts, also for the models that inherit it."""
+    plugin.edit(
+        'class Item(BaseModel):\n    name: str = Field(description="of the item")\n',
+        'class Named(BaseModel):\n    """:param name: of the item"""\n\n    name: str\n\n\n'
+        "class Item(Named):\n    pass\n",
+    )
+    _, checks = plugin.run("-k", "parameters_have_models")
+    assert "passed" == checks["parameters_have_models"]["outcome"]
+
+
 def test_imports_for_type_checkers_are_none(plugin: Plugin) -> None:
     """What only a type checker imports is no import of another plugin, and needs no dependency."""
     plugin.edit(AT_IMPORT, "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import signalpy_accounts\n")

@@ -8,3 +8,4 @@ class TestContract(PluginContract):
 
     component = "audit-trail"
     config = {"audit-trail": {"store": "memory:"}}
+    params = {"erase": {"subject": "nobody", "reason": "asked for"}}

@@ -132,7 +132,8 @@ def required(model: Any) -> list[str]:
 
 def fields_of(model: Any) -> list[tuple[str, bool, str]]:
     """Name, whether it is required, and description of each field; ``:param name:`` in a docstring counts as one."""
-    told = (getattr(model, "__doc__", None) or "") if isinstance(model, type) else ""
+    bases = model.__mro__ if isinstance(model, type) else ()  # who declares a field describes it
+    told = "\n".join(base.__doc__ or "" for base in bases)
     if hasattr(model, "model_fields"):
         return [
             (name, field.is_required(), field.description or ("in docstring" if f":param {name}:" in told else ""))
