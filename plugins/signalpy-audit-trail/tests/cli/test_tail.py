@@ -65,6 +65,25 @@ def test_it_follows_what_comes(filled: Path, tmp_path: Path, make: Any) -> None:
     assert [*range(26, 36)] == seen
 
 
+def test_what_comes_stands_under_the_head(filled: Path, tmp_path: Path, make: Any) -> None:
+    """``-f`` keeps its columns when a record comes with longer words than all before it."""
+    command = [sys.executable, "-u", "-m", "signalpy", "audit", "tail", "-f", "-n", "1", "--store", "file:trail"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        try:
+            lines = [following.stdout.readline() for _ in range(3)]  # the head, the last record, the access
+            store = FileStore(filled)
+            commit(store, [make(kind="lifecycle", actor="carol", outcome="cancelled", subjects=["account:7"])])
+            store.close()
+            lines.append(following.stdout.readline())
+        finally:
+            following.send_signal(signal.SIGINT)
+        assert following.wait(timeout=20) == 130
+    assert lines[0].index("ACTOR") == lines[3].index("carol")
+    assert lines[1].index("account:") == lines[0].index("ABOUT")
+    assert lines[2].startswith("25 ")
+
+
 def test_no_trail_is_one_line(run: Run) -> None:
     """A trail that is not there is an error, not an empty answer."""
     result = run("tail", "--store", "file:nowhere")

@@ -43,7 +43,7 @@ def query(*, every: bool, as_json: bool, store: str | None, index: str | None, *
 def _search(place: Place, question: Query, asked: dict[str, Any], *, every: bool, as_json: bool) -> None:
     leaves, following = search.page(place.reader, question, place.view)
     place.record_access("audit-trail.query", asked, None if every and following else len(leaves))
-    columns = Columns()
+    columns = Columns(more=every and following is not None)
     for page in (leaves, *(_pages(place, question, following) if every else ())):
         if as_json:
             for leaf in page:

@@ -7,24 +7,37 @@ from typing import Any, Final
 
 import click
 
+from signalpy_audit_trail.query import KINDS, OUTCOMES
+
 _HEAD: Final = ("SEQ", "TIME", "KIND", "ACTOR", "ACTION", "OUTCOME", "ABOUT")
 _WIDEST: Final = 40
+_KNOWN: Final = {
+    "TIME": len("2026-01-01T00:00:00.000Z"),
+    "KIND": max(map(len, KINDS)),
+    "OUTCOME": max(map(len, OUTCOMES)),
+}
 
 
 class Columns:
-    """Prints rows under one head; the first rows decide how wide the columns are."""
+    """Prints rows under one head, in columns that are as wide as their widest cell so far.
 
-    def __init__(self, head: Sequence[str] = _HEAD) -> None:
+    :param more: rows are to come that are not known with the first ones: what is known of some columns decides their
+        width from the beginning.
+    """
+
+    def __init__(self, head: Sequence[str] = _HEAD, *, more: bool = False) -> None:
         self._head = tuple(head)
-        self._widths: list[int] = []
+        self._widths = [_KNOWN.get(name, 0) if more else 0 for name in self._head]
+        self._begun = False
 
     def print(self, rows: Iterable[Sequence[str]]) -> None:
         """Print some rows, the head before the first of all."""
         lines = [tuple(row) for row in rows]
-        if not self._widths:
-            columns = zip(self._head, *lines, strict=True)
-            self._widths = [min(_WIDEST, max(map(len, column))) for column in columns]
+        if not self._begun:
             lines.insert(0, self._head)
+            self._begun = True
+        for column, texts in enumerate(zip(*lines, strict=True)):
+            self._widths[column] = max(self._widths[column], min(_WIDEST, max(map(len, texts))))
         for line in lines:
             cells = [cell.ljust(width) for cell, width in zip(line, self._widths, strict=True)]
             click.echo("  ".join(cells).rstrip())

@@ -27,7 +27,7 @@ def tail(*, lines: int, follow: bool, as_json: bool, store: str | None, index: s
         head = place.reader.size()
         first = max(0, head - lines)
         place.record_access("audit-trail.tail", {"lines": lines, "follow": follow}, head - first)
-        columns = Columns()
+        columns = Columns(more=follow)
         _print(place, columns, first, head, as_json=as_json)
         place.tell_of_keys()
         while follow:
