@@ -8,53 +8,34 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class QueryParams(BaseModel):
-    """The filters of a query; what is not given lets everything pass.
-
-    :param type: pattern on ``action``.
-    :param target: pattern on ``target``.
-    :param kind: ``invoke``, ``event``, ``lifecycle``, ``policy``, ``access``, ``gap`` or ``erasure``.
-    :param actor: who did it.
-    :param subject: whom or what it concerned, one of them.
-    :param caller: the component that asked for it.
-    :param outcome: how it ended, such as ``success`` or ``denied``.
-    :param correlation_id: the chain of operations that it belongs to.
-    :param operation_id: the operation that it tells of.
-    :param since: from this moment on (RFC 3339; UTC without an offset), or an age such as ``24h``.
-    :param until: before this moment, likewise.
-    :param order: ``desc`` (default) or ``asc``, by position.
-    :param limit: 1 to 1000, 100 if not given.
-    :param cursor: the ``next`` of an earlier page.
-    :param intents: whether intents that have an outcome are shown.
-    :param count_by: count by this field instead.
-    """
+    """The filters of a query; what is not given lets everything pass."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    type: str | None = None
-    target: str | None = None
-    kind: str | None = None
-    actor: str | None = None
-    subject: str | None = None
-    caller: str | None = None
-    outcome: str | None = None
-    correlation_id: str | None = None
-    operation_id: str | None = None
-    since: str | datetime | None = None
-    until: str | datetime | None = None
-    order: str | None = None
-    limit: int | None = None
-    cursor: str | None = None
-    intents: bool | None = None
-    count_by: str | None = None
+    type: str | None = Field(default=None, description="pattern on action")
+    target: str | None = Field(default=None, description="pattern on target")
+    kind: str | None = Field(default=None, description="invoke, event, lifecycle, policy, access, gap or erasure")
+    actor: str | None = Field(default=None, description="who did it")
+    subject: str | None = Field(default=None, description="whom or what it concerned, one of them")
+    caller: str | None = Field(default=None, description="the component that asked for it")
+    outcome: str | None = Field(default=None, description="how it ended, such as success or denied")
+    correlation_id: str | None = Field(default=None, description="the chain of operations that it belongs to")
+    operation_id: str | None = Field(default=None, description="the operation that it tells of")
+    since: str | datetime | None = Field(
+        default=None, description="from this moment on (RFC 3339; UTC without an offset), or an age such as 24h"
+    )
+    until: str | datetime | None = Field(default=None, description="before this moment, likewise")
+    order: str | None = Field(default=None, description="desc (default) or asc, by position")
+    limit: int | None = Field(default=None, description="1 to 1000, 100 if not given")
+    cursor: str | None = Field(default=None, description="the next of an earlier page")
+    intents: bool | None = Field(default=None, description="whether intents that have an outcome are shown")
+    count_by: str | None = Field(default=None, description="count by this field instead")
 
 
 class ExportParams(QueryParams):
-    """The filters of an export, and its format.
+    """The filters of an export, and its format."""
 
-    :param format: ``jsonl``, ``csv``, ``cloudevents``, ``ocsf`` or ``syslog``.
-    """
-
-    format: str = "jsonl"
+    format: str = Field(default="jsonl", description="jsonl, csv, cloudevents, ocsf or syslog")
 
 
 class EraseParams(BaseModel):
