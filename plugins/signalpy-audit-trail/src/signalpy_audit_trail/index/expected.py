@@ -71,16 +71,22 @@ class Numbers:
     def of(self, field: Field, texts: Sequence[str | None]) -> list[Any]:
         """Return the number of each text: not a number, which is equal to none, where the index has no such text."""
         known = self._known[field]
+        try:
+            return list(map(known.__getitem__, texts))
+        except KeyError:
+            self._look_up(field, texts)
+            return list(map(known.__getitem__, texts))
+
+    def _look_up(self, field: Field, texts: Sequence[str | None]) -> None:
+        known = self._known[field]
         if len(known) > _MOST_KEPT:
             known.clear()
         unknown = [text for text in dict.fromkeys(texts) if text not in known]
-        if unknown:
-            known.update(dict.fromkeys(unknown, math.nan))
-            known[None] = None
-            for at in range(0, len(unknown), _AT_ONCE):
-                some = [*unknown[at : at + _AT_ONCE], *[None] * (_AT_ONCE - len(unknown) + at)]
-                known.update(self._connection.execute(_FIND, (field, *some)))
-        return list(map(known.__getitem__, texts))
+        known.update(dict.fromkeys(unknown, math.nan))
+        known[None] = None
+        for at in range(0, len(unknown), _AT_ONCE):
+            some = [*unknown[at : at + _AT_ONCE], *[None] * (_AT_ONCE - len(unknown) + at)]
+            known.update(self._connection.execute(_FIND, (field, *some)))
 
 
 def expect(first: int, leaves: Sequence[bytes], numbers: Numbers) -> Expected:
