@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from signalpy.errors import SignalPyError
-from signalpy_audit_trail.query import Filters
+
+if TYPE_CHECKING:
+    from signalpy_audit_trail.query import Filters
 
 
 class StoreError(SignalPyError, OSError):

@@ -12,18 +12,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-import uuid_utils
 
 from signalpy.cli.options import options
-from signalpy_audit_trail.cli.keys import KeysInReach
-from signalpy_audit_trail.commit import append_sync
-from signalpy_audit_trail.draft import Draft
-from signalpy_audit_trail.privacy.view import View
 from signalpy_audit_trail.store import StoreError, StoreReader
-from signalpy_audit_trail.stores import as_url, find_driver, open_store, permitted
+from signalpy_audit_trail.stores import as_url, find_driver, keys_of, open_store, permitted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from signalpy_audit_trail.cli.keys import KeysInReach
+    from signalpy_audit_trail.draft import Draft
     from signalpy_audit_trail.drafting import Protection
+    from signalpy_audit_trail.privacy.view import View
     from signalpy_audit_trail.record import Record
 
 DEFAULT_STORE: Final = "file:audit-trail"
@@ -51,6 +51,7 @@ class Place:
     """One trail, for one command.
 
     :param url: the store.
+    :ivar folder: beside the trail, in which its keys lie unless the configuration says otherwise.
     :ivar writable: whether this process may append to it.
     :param index: where to keep what searching derives, if not at the store's own place.
     """
@@ -59,16 +60,31 @@ class Place:
         self.url = url
         given = options()
         self._permitted = permitted(given.configuration.plugins if given.configured else None)
-        driver, location = find_driver(url, allowed=self._permitted)
+        driver, location = find_driver(url, allowed=self._permitted, installed=given.reading.installed)
+        self.folder: Path | None = keys_of(driver, location)
         self.reader: StoreReader = driver.read(location, index=index)
         self.writable = driver.writable(location)
         self._started = time.perf_counter_ns()
-        self.keys = KeysInReach(url, self.reader)
+
+    @cached_property
+    def keys(self) -> KeysInReach:
+        """What is known of the keys of the trail."""
+        from signalpy_audit_trail.cli.keys import KeysInReach
+
+        return KeysInReach(self.url, self.reader)
 
     @cached_property
     def view(self) -> View:
         """How records are shown: readable, as far as the keys are in reach."""
+        from signalpy_audit_trail.privacy.view import View
+
         return View(self.reader, self.keys.vault)
+
+    def close(self) -> None:
+        """Close the trail, and its keys if they were asked for."""
+        self.reader.close()
+        if "keys" in self.__dict__:
+            self.keys.close()
 
     def tell_of_keys(self, subject: str | None = None) -> None:
         """Say on stderr what could not be shown or found, since keys are not in reach.
@@ -92,6 +108,8 @@ class Place:
         if not self.writable:
             _not_recorded("the trail may not be written")
             return
+        from signalpy_audit_trail.commit import append_sync
+
         duration = (time.perf_counter_ns() - self._started) // 1000
         data = {"filters": self.keys.shown(filters)} | ({} if returned is None else {"returned": returned})
         try:
@@ -114,8 +132,7 @@ def opened(store: str | None, index: str | None) -> Iterator[Place]:
     try:
         yield place
     finally:
-        place.reader.close()
-        place.keys.close()
+        place.close()
 
 
 def access_draft(
@@ -129,6 +146,8 @@ def access_draft(
 
 def own_record(action: str, data: Mapping[str, Any], *, kind: str = "access", **fields: Any) -> Record:
     """Return a record of this command, with the user of the operating system as the actor."""
+    import uuid_utils
+
     from signalpy_audit_trail.encoding import plain, text
     from signalpy_audit_trail.origin import Origins
     from signalpy_audit_trail.record import SUCCESS, Record, stamp

@@ -13,7 +13,6 @@ import msgspec
 from signalpy_audit_trail.cli.place import opened, trail_options
 from signalpy_audit_trail.cli.show import printable
 from signalpy_audit_trail.signing import Keys, Note, NoteError, Proof, Verifier
-from signalpy_audit_trail.stores import keys_beside
 from signalpy_audit_trail.verification import CHECKS, Anchors, Report, Result
 from signalpy_audit_trail.verification import verify as verify_trail
 from signalpy_audit_trail.verification.head import read_head
@@ -86,7 +85,7 @@ def verify(
     required = _required(require)
     note = _note(Path(checkpoint)) if checkpoint is not None else None
     with opened(store, index) as place, _progress(place.reader.size()) as progress:
-        beside = () if known else _beside(place.url)
+        beside = () if known or place.folder is None else Keys(place.folder).verifiers()
         anchors = Anchors(checkpoint=note, keys=known, beside=beside)
         report = verify_trail(place.reader, anchors, require=required, index=not no_index, progress=progress)
     click.echo(msgspec.json.encode(report.as_dict()) if as_json else "\n".join(_lines(report)))
@@ -137,11 +136,6 @@ def _note(path: Path) -> str:
         advice = "give a file of what `signalpy audit checkpoint` printed"
         raise click.BadParameter(f"{path}: {error}; {advice}", param_hint="--checkpoint") from error
     return text
-
-
-def _beside(url: str) -> list[Verifier]:
-    folder = keys_beside(url)
-    return Keys(folder).verifiers() if folder is not None else []
 
 
 def _check_proof(path: Path, keys: list[Verifier], *, as_json: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,14 +81,21 @@ def keys_beside(url: str) -> Path | None:
     :returns: ``<trail>.keys``; `None` for a trail that has no place among the files of this host.
     :raises UnknownStore: as `open_store`.
     """
-    driver, location = find_driver(url)
+    return keys_of(*find_driver(url))
+
+
+def keys_of(driver: Driver, location: str) -> Path | None:
+    """Return what `keys_beside` does, of a trail whose driver is known."""
     path = driver.path(location)
     return None if path is None else path.with_name(f"{path.name}.keys")
 
 
-def find_driver(url: str, *, allowed: Permit | None = None) -> tuple[Driver, str]:
+def find_driver(
+    url: str, *, allowed: Permit | None = None, installed: Sequence[Installed] | None = None
+) -> tuple[Driver, str]:
     """Return the driver for a URL and what it calls the location.
 
+    :param installed: what is installed, if that was read already.
     :raises UnknownStore: there is none that may be loaded, or two distributions claim the scheme.
     """
     matched = _SCHEME.fullmatch(url)
@@ -95,7 +103,7 @@ def find_driver(url: str, *, allowed: Permit | None = None) -> tuple[Driver, str
         raise UnknownStore(f"{url!r}: expected a store such as file:///var/lib/trail or file:trail", url=url)
     scheme, location = matched.groups()
     permit = Permit() if allowed is None else allowed
-    installed = _installed()
+    installed = _installed() if installed is None else installed
     known, problems = granted(installed, GROUP, permit.judged, permit.prefer)
     entry = known.get(scheme)
     if entry is None:

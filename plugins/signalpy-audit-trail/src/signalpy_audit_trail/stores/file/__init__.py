@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from signalpy_audit_trail.private import may_write
 from signalpy_audit_trail.store import Driver
 from signalpy_audit_trail.stores.file.layout import locate
 from signalpy_audit_trail.stores.file.reading import FileReader
-from signalpy_audit_trail.stores.file.writing import FileStore
+
+if TYPE_CHECKING:
+    from signalpy_audit_trail.stores.file.writing import FileStore
 
 __all__ = ["FileReader", "FileStore", "driver"]
 
@@ -19,6 +21,8 @@ class FileDriver:
 
     def open(self, location: str, *, guest: bool = False, **options: Any) -> FileStore:
         """Open the trail in a folder for writing; ``options`` are the keywords of `FileStore`."""
+        from signalpy_audit_trail.stores.file.writing import FileStore
+
         return FileStore(locate(location), guest=guest, **options)
 
     def read(self, location: str, *, index: str | None = None) -> FileReader:
@@ -35,3 +39,11 @@ class FileDriver:
 
 
 driver: Driver = FileDriver()
+
+
+def __getattr__(name: str) -> Any:
+    if name != "FileStore":  # who reads does not pay for what writes
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from signalpy_audit_trail.stores.file.writing import FileStore
+
+    return FileStore

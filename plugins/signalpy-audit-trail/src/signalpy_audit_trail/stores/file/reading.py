@@ -9,10 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from signalpy_audit_trail.index import Index, Place, check_index, parts_of
+from signalpy_audit_trail.index.check import check_index, parts_of
 from signalpy_audit_trail.private import may_write
-from signalpy_audit_trail.query import Filters
 from signalpy_audit_trail.signing import signed_size
 from signalpy_audit_trail.store import IndexState, StoreDamaged
 from signalpy_audit_trail.stores.file import segments
@@ -20,6 +20,10 @@ from signalpy_audit_trail.stores.file.layout import Layout, Listing, list_segmen
 from signalpy_audit_trail.stores.file.segments import Placed, Position
 from signalpy_audit_trail.stores.file.tree import TreeReader
 from signalpy_audit_trail.stores.place import cache_path, url_of
+
+if TYPE_CHECKING:
+    from signalpy_audit_trail.index import Index, Place
+    from signalpy_audit_trail.query import Filters
 
 _MOST_OPEN = 16
 
@@ -115,9 +119,9 @@ class FileReader:
             index = cache_path(metadata.origin)
             with suppress(OSError):
                 index.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._index = Index(self._log, index)
-        else:
-            self._index = Index(self._log, index or layout.index, chosen=index is not None)
+        self._index_path = index or layout.index
+        self._index: Index | None = None
+        self._mutex = threading.Lock()
 
     def size(self) -> int:
         """Return the number of whole leaves that are there now."""
@@ -137,7 +141,7 @@ class FileReader:
 
     def check_index(self) -> IndexState:
         """Compare the index with the leaves."""
-        return check_index(self._index.path, self.origin, self._log.leaves)
+        return check_index(self._index_path, self.origin, self._log.leaves)
 
     @property
     def index_place(self) -> str | None:
@@ -146,11 +150,11 @@ class FileReader:
 
     def index_parts(self, count: int) -> Sequence[str]:
         """Return the parts in which several processes compare the index."""
-        return parts_of(self._index.path, count)
+        return parts_of(self._index_path, count)
 
     def check_index_part(self, part: str, told: Callable[[int], None]) -> IndexState:
         """Compare one part of the index with the leaves."""
-        return check_index(self._index.path, self.origin, self._log.leaves, part, told)
+        return check_index(self._index_path, self.origin, self._log.leaves, part, told)
 
     def checkpoint(self) -> str | None:
         """Return the last signed head that is kept here, if there is one."""
@@ -162,23 +166,34 @@ class FileReader:
 
     def search(self, filters: Filters, *, head: int, after: int | None, descending: bool, limit: int) -> list[bytes]:
         """Return the leaves that pass."""
-        return self._index.search(filters, head=head, after=after, descending=descending, limit=limit)
+        return self._asked().search(filters, head=head, after=after, descending=descending, limit=limit)
 
     def count(self, filters: Filters, by: str, *, head: int) -> Mapping[str | None, int]:
         """Count the leaves that pass."""
-        return self._index.count(filters, by, head=head)
+        return self._asked().count(filters, by, head=head)
 
     def reindex(self) -> int:
         """Throw the index away and derive it anew; return how many records it knows."""
         head = self._log.size()
-        self._index.rebuild(head)
+        self._asked().rebuild(head)
         return head
 
     def close(self) -> None:
         """Close everything; harmless when done twice."""
-        self._index.close()
+        if self._index is not None:
+            self._index.close()
         self._tree.close()
         self._log.close()
+
+    def _asked(self) -> Index:
+        """Return the index, opened when it is first asked: most who verify never ask it."""
+        from signalpy_audit_trail.index import Index
+
+        with self._mutex:
+            if self._index is None:
+                chosen = self._index_place is not None
+                self._index = Index(self._log, self._index_path, chosen=chosen)
+            return self._index
 
 
 def read_checkpoint(layout: Layout) -> str | None:
