@@ -56,6 +56,14 @@ class ExportSettings(BaseModel):
     )
 
 
+class CoverageSettings(BaseModel):
+    """The table ``[audit-trail.coverage]``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    exempt: Texts = Field(default=(), description="patterns of the event types that are left out on purpose")
+
+
 class Settings(BaseModel):
     """What the trail is told; `signalpy describe audit-trail` shows it."""
 
@@ -97,6 +105,9 @@ class Settings(BaseModel):
     capacity: int = Field(default=100_000, ge=1, le=10_000_000, description="records that may wait to be written")
     checkpoint_interval: float = Field(
         default=60.0, gt=0, le=86_400, description="seconds between two signed heads of a log that grows"
+    )
+    coverage: CoverageSettings = Field(
+        default=CoverageSettings(), description="what `signalpy audit coverage` need not complain of"
     )
     export: ExportSettings = Field(default=ExportSettings(), description="how records look in the formats of others")
 

@@ -10,6 +10,7 @@ from signalpy.matching import did_you_mean
 
 _COMMANDS = {
     "checkpoint": "signalpy_audit_trail.cli.checkpoint:checkpoint",
+    "coverage": "signalpy_audit_trail.cli.coverage:coverage",
     "erase": "signalpy_audit_trail.cli.erase:erase",
     "export": "signalpy_audit_trail.cli.export:export",
     "prove": "signalpy_audit_trail.cli.prove:prove",
