@@ -368,3 +368,13 @@ def test_shared_work_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     }
     assert {"bytes", "tail", "signature"} == {name for name, value in results(report).items() if value == "broken"}
     reader.close()
+
+
+def test_a_row_taken_from_the_index_is_healed_by_reindex(victim: Victim) -> None:
+    """A query may miss what the index does not know; verifying says so, and the index made anew has it again."""
+    with closing(sqlite3.connect(victim.root / "index.sqlite3", isolation_level=None)) as connection:
+        connection.execute("DELETE FROM record WHERE seq = 12")
+    assert {"index": "broken"} == results(victim.report())
+    with closing(FileReader(victim.root)) as reader:
+        reader.reindex()
+    assert {} == results(victim.report())
