@@ -247,6 +247,7 @@ def test_the_report_tells_versions_and_verdict(plugin: Plugin, pytester: pytest.
 
 def test_a_report_that_cannot_be_written(pytester: pytest.Pytester) -> None:
     """Where no file can be written the session does not begin, and one line says why."""
-    result = pytester.runpytest_inprocess("--signalpy-report", "nowhere/report.json")
+    quiet = ["-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"]
+    result = pytester.runpytest_inprocess(*quiet, "--signalpy-report", "nowhere/report.json")
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     result.stderr.fnmatch_lines(["ERROR: --signalpy-report: no file can be written at *nowhere/report.json"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -132,7 +133,7 @@ class Play:
 
 
 def finished(play: Callable[[], Awaitable[T]]) -> T:
-    """What a check returns, on a loop of its own.
+    """What a check returns, on a loop and in a thread of its own: the loop that a plugin of pytest has set stays set.
 
     :raises pytest.fail.Exception: if it takes too long.
     """
@@ -141,6 +142,7 @@ def finished(play: Callable[[], Awaitable[T]]) -> T:
         return await play()
 
     try:
-        return asyncio.run(guarded())
+        with ThreadPoolExecutor(1, "pytest-signalpy contract") as thread:
+            return thread.submit(lambda: asyncio.run(guarded())).result()
     except TimeoutError:
         fails(f"it was not over after {LIMIT:g} s: something waits for ever")
