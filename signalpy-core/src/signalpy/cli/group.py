@@ -55,6 +55,14 @@ class Root(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, with the nearest name where there is no such command."""
         name = args[0]
+        if _given(ctx).attach is not None and not name.startswith("-"):
+            from signalpy.cli.attached import ANSWERED
+
+            if name not in ANSWERED:
+                raise Failure(
+                    f"{name} cannot be asked of a process that runs; leave out --attach. It answers:"
+                    f" {', '.join(ANSWERED)}."
+                )
         if not _own(ctx):
             raise Failure(
                 f"{CORE} has no metadata on this path, so its commands cannot be found. Run: pip install {CORE}"

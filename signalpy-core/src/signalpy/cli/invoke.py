@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from signalpy.cli.attached import OWN_PROCESS, ask
 from signalpy.cli.booting import Start, start_options, with_kernel
-from signalpy.cli.failure import NO, Refusal, told
+from signalpy.cli.failure import NO, Failure, Refusal, told
 from signalpy.cli.options import options
 from signalpy.cli.output import print_json
 from signalpy.errors import InvalidParams, PolicyDenied, SignalPyError, TargetNotFound
@@ -38,6 +39,7 @@ def invoke(
     """Boot, call TARGET (component.runnable) once, and print its result as JSON.
 
     JSON is an object with the parameters; "-" reads it from stdin, which keeps it out of the list of processes.
+    With --attach the process there is asked, nothing boots: the actor is then your user, on behalf of --actor.
     Exit codes: 0 done; 1 refused, failed, or a result with an "error"; 2 wrong usage or it could not run.
     """
     given = options()
@@ -55,7 +57,13 @@ def invoke(
         except Exception as error:
             raise Refusal(f"{target} failed: {told(error)}", cause=error if given.debug else None) from error
 
-    result = with_kernel(given, call, Start(without, safe, plugin))
+    start = Start(without, safe, plugin)
+    if given.attach is not None:
+        if start:
+            raise Failure(f"--without, --safe or --plugin {OWN_PROCESS}")
+        result = ask("invoke", {"target": target, "params": values}, on_behalf_of=actor)
+    else:
+        result = with_kernel(given, call, start)
     print_json(result)
     if isinstance(result, Mapping) and result.get("error"):
         ctx.exit(NO)

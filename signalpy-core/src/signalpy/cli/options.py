@@ -25,11 +25,13 @@ class Options:
 
     :param config: path of the configuration file; ``None`` for ``signalpy.toml`` in the working directory, if any.
     :param debug: whether an error shows its traceback.
+    :param attach: path of the socket of a process that runs, which is asked instead.
     """
 
-    def __init__(self, config: str | None = None, *, debug: bool = False) -> None:
+    def __init__(self, config: str | None = None, *, debug: bool = False, attach: str | None = None) -> None:
         self.config = config
         self.debug = debug
+        self.attach = attach
 
     @cached_property
     def configuration(self) -> Configuration:
@@ -39,13 +41,17 @@ class Options:
         """
         from signalpy.configuration import load
 
-        return load(self.config if self.config is not None else self._default)
+        return load(self.file)
+
+    @property
+    def file(self) -> str | None:
+        """Path of the configuration file; ``None`` if there is none."""
+        return self.config if self.config is not None else self._default
 
     @property
     def configured(self) -> bool:
         """Whether there is anything to read: a file, or a variable. If not, every setting has its default."""
-        given = self.config is not None or self._default is not None
-        return given or any(name.startswith(PREFIX) for name in os.environ)
+        return self.file is not None or any(name.startswith(PREFIX) for name in os.environ)
 
     @cached_property
     def reading(self) -> Reading:
@@ -87,6 +93,14 @@ def globals_of() -> list[click.Parameter]:
             callback=_keep,
         ),
         click.Option(
+            ["--attach"],
+            metavar="PATH",
+            help="Ask the process that runs with this [kernel] socket. Accepted anywhere.",
+            is_eager=True,
+            expose_value=False,
+            callback=_keep,
+        ),
+        click.Option(
             ["--debug"],
             is_flag=True,
             help="Show the traceback of an error. Accepted anywhere.",
@@ -105,7 +119,7 @@ def _keep(context: click.Context, option: click.Parameter, value: Any) -> None:
 def globals_first(arguments: Sequence[str]) -> list[str]:
     """``arguments`` with the options of every command moved to the front; what follows ``--`` stays where it is.
 
-    :raises click.UsageError: if ``-c`` is the last word.
+    :raises click.UsageError: if ``-c`` or ``--attach`` is the last word.
     """
     first: list[str] = []
     rest: list[str] = []
@@ -114,12 +128,14 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
         word = left.pop(0)
         if word == "--":
             return [*first, *rest, word, *left]
-        if word in ("-c", "--config"):
+        if word in ("-c", "--config", "--attach"):
             if not left:
                 raise click.UsageError(f"Option {word!r} requires an argument.")
             first += [word, left.pop(0)]
         elif (
-            word == "--debug" or word.startswith("--config=") or (word.startswith("-c") and word[2:3] not in ("", "-"))
+            word == "--debug"
+            or word.startswith(("--config=", "--attach="))
+            or (word.startswith("-c") and word[2:3] not in ("", "-"))
         ):
             first.append(word)
         else:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from signalpy.cli.attached import OWN_PROCESS, ask
 from signalpy.cli.booting import Start, start_options, with_kernel
+from signalpy.cli.failure import Failure
 from signalpy.cli.options import options
 from signalpy.cli.output import print_columns, print_json
 
@@ -26,11 +28,19 @@ def plugins(*, as_json: bool, boot: bool, without: tuple[str, ...], safe: bool, 
     """
     given = options()
     start = Start(without, safe, plugin).only_with_boot(boot=boot)
-    rows = with_kernel(given, _live, start) if boot else [item.info for item in given.discovery.candidates]
+    if given.attach is not None:
+        if boot:
+            raise Failure(f"--boot {OWN_PROCESS}")
+        rows = ask("plugins")
+    else:
+        found = with_kernel(given, _live, start) if boot else [item.info for item in given.discovery.candidates]
+        rows = [row.as_dict() for row in found]
     if as_json:
-        print_json([row.as_dict() for row in rows])
+        print_json(rows)
         return
-    table = [(row.name, row.distribution or "-", row.version or "-", str(row.state), row.reason) for row in rows]
+    table = [
+        (row["name"], row["distribution"] or "-", row["version"] or "-", row["state"], row["reason"]) for row in rows
+    ]
     print_columns(("NAME", "DISTRIBUTION", "VERSION", "STATE", "REASON"), table)
 
 

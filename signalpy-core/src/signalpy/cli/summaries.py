@@ -16,9 +16,12 @@ SUMMARIES: Final = {
     "lock": "Write version, files and origin of every plugin that may load into signalpy.lock.",
     "new": "Make the plugin signalpy-NAME: a component, tests that pass, checks and workflows.",
     "plugins": "List the components that are installed, with their states.",
+    "policy": "Check, explain and change policies; without --attach those of the file.",
+    "reload": "Have the process at --attach PATH read its configuration again.",
     "run": "Boot, serve until SIGINT or SIGTERM, then drain and stop.",
     "schema": (
         "List the typed events, of TYPE or all: their versions, fields, and the older versions that are still read."
     ),
+    "status": "Tell how the process at --attach PATH does.",
     "why": "Tell why the component NAME may load or not.",
 }

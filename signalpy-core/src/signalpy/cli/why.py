@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from signalpy.cli.attached import OWN_PROCESS, ask
 from signalpy.cli.booting import Start, start_options, with_kernel
 from signalpy.cli.failure import Failure
 from signalpy.cli.options import options
@@ -30,7 +31,12 @@ def why(name: str, *, boot: bool, without: tuple[str, ...], safe: bool, plugin: 
     async def live(kernel: Kernel) -> str:
         return kernel.why(name)
 
-    told = with_kernel(given, live, start) if boot else why_from_metadata(given.discovery, name)
+    if given.attach is not None:
+        if boot:
+            raise Failure(f"--boot {OWN_PROCESS}")
+        told = ask("why", {"name": name})["why"]
+    else:
+        told = with_kernel(given, live, start) if boot else why_from_metadata(given.discovery, name)
     if told.startswith("unknown"):
         raise Failure(f"{name}: {told} See: signalpy plugins")
     click.echo(f"{name}: {told}")

@@ -1,0 +1,36 @@
+"""What a command with ``--attach PATH`` asks of the process that runs there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from signalpy.cli.failure import Failure, Refusal
+from signalpy.cli.options import options
+
+ANSWERED: Final = ("invoke", "plugins", "policy", "reload", "status", "why")
+"""The commands that a process that runs can be asked."""
+OWN_PROCESS: Final = "goes without --attach: the process runs already"
+
+
+def attach_only(command: str) -> None:
+    """:raises Failure: if no process is named."""
+    if options().attach is None:
+        raise Failure(f"{command} asks a process that runs. Say which: signalpy --attach PATH {command}")
+
+
+def ask(command: str, params: Mapping[str, Any] | None = None, *, on_behalf_of: str | None = None) -> Any:
+    """The answer of the process that the user named.
+
+    :raises Failure: if it could not be asked, or could not do it.
+    :raises Refusal: if the answer is no.
+    """
+    from signalpy.control import Client, ControlError
+
+    given = options()
+    try:
+        with Client(str(given.attach)) as client:
+            return client.ask(command, params, on_behalf_of=on_behalf_of)
+    except ControlError as error:
+        kind = Refusal if error.no else Failure
+        raise kind(str(error), cause=error if given.debug else None) from error
