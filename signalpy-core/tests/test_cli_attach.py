@@ -1,116 +1,127 @@
-"""`signalpy --attach PATH` against `signalpy run` on a real socket, and `signalpy policy` on a file."""
+"""``signalpy --attach``: a process that runs is asked, for real; and policies of the file, without it."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from conftest import Serving, Site
+ONE_FILE = '''
+from signalpy import component, runnable
 
-FILE = '[kernel]\nsocket = "{socket}"\n[plugins]\nallow = ["acme-clock"]\n[policy.clock]\naudit = "metadata"\n'
+@component("greeter", version="1")
+class Greeter:
+    """Greets."""
+
+    @runnable("greet", description="Greets")
+    async def greet(self):
+        return {"hello": "world"}
+'''
+FILE = '[kernel]\nsocket = "s"\n\n[policy.greeter]\naudit = true\n'
+
+
+def signalpy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command beside the process."""
+    command = [sys.executable, "-m", "signalpy", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture
-def socket() -> Iterator[str]:
-    """A path that is short enough for a socket."""
-    folder = Path(tempfile.mkdtemp(prefix="sp-", dir="/tmp"))
-    yield str(folder / "s")
-    shutil.rmtree(folder)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration and a plugin of one file; nothing that is installed is started."""
+    (tmp_path / "signalpy.toml").write_text(FILE)
+    (tmp_path / "greeter.py").write_text(ONE_FILE)
+    return tmp_path
 
 
 @pytest.fixture
-def attached(site: Site, serving: Callable[..., Serving], socket: str) -> Serving:
-    """A process that serves at the socket, with one component."""
-    site.component("acme-clock", "clock")
-    (site.root.parent / "signalpy.toml").write_text(FILE.format(socket=socket))
-    process = serving()
-    process.until("running:")
-    return process
+def running(folder: Path) -> Iterator[Path]:
+    """``signalpy run``, until its socket answers."""
+    command = [sys.executable, "-m", "signalpy", "run", "--safe", "--plugin", "greeter.py:Greeter"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        for _ in range(300):
+            if signalpy(folder, "--attach", "s", "status").returncode == 0:
+                break
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        yield folder
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert 0 == process.returncode
+    assert not (folder / "s").exists()
 
 
-def test_what_runs_is_told(site: Site, attached: Serving, socket: str) -> None:
-    """Status, live states, and why: of that process, not of metadata."""
-    status = json.loads(site.signalpy("--attach", socket, "status", "--json").stdout)
-    assert ("running", attached.process.pid) == (status["state"], status["pid"])
-    rows = json.loads(site.signalpy("plugins", "--json", "--attach", socket).stdout)
-    assert {"config": "active", "clock": "active"} == {r["name"]: r["state"] for r in rows if r["state"] != "denied"}
-    assert "clock: active (acme-clock 1.0)\n" == site.signalpy("why", "clock", f"--attach={socket}").stdout
-    unknown = site.signalpy("--attach", socket, "why", "clok")
-    assert (2, 1) == (unknown.returncode, len(unknown.stderr.splitlines()))
+def test_a_process_that_runs_answers(running: Path) -> None:
+    """States, why, status and calls are those of the process; its answers are what the commands print."""
+    states = {
+        row["name"]: row["state"] for row in json.loads(signalpy(running, "--attach", "s", "plugins", "--json").stdout)
+    }
+    assert "active" == states["greeter"]
+    assert "greeter: active" in signalpy(running, "why", "greeter", "--attach", "s").stdout
+    status = json.loads(signalpy(running, "--attach", "s", "status", "--json").stdout)
+    assert {"state", "pid"} & set(status)
+    done = signalpy(running, "--attach", "s", "invoke", "greeter.greet", "--actor", "alice")
+    assert ({"hello": "world"}, 0) == (json.loads(done.stdout), done.returncode)
+    done = signalpy(running, "--attach", "s", "invoke", "greeter.gret")
+    assert done.returncode in (1, 2)
+    assert "greeter.greet" in done.stderr
 
 
-def test_calls_and_policies(site: Site, attached: Serving, socket: str) -> None:
-    """A policy that is set counts for the next call, and its denial is a no."""
-    assert '"pong from clock"\n' == site.signalpy("--attach", socket, "invoke", "clock.ping").stdout
-    done = site.signalpy("--attach", socket, "policy", "set", "kernel", '{"invoke_deny": ["clock.*"]}')
-    changed = json.loads(done.stdout)
-    assert ("kernel", None, {"invoke_deny": ["clock.*"]}) == (changed["name"], changed["before"], changed["after"])
-    refused = site.signalpy("--attach", socket, "invoke", "clock.ping")
-    assert (1, "", 1) == (refused.returncode, refused.stdout, len(refused.stderr.splitlines()))
-    explained = site.signalpy("--attach", socket, "policy", "explain", "kernel", "clock.ping", "--json")
-    assert (False, "run time") == (
-        (found := json.loads(explained.stdout))["allowed"],
-        next(line["source"] for line in found["lines"] if line["key"] == "invoke_deny"),
-    )
-    wrong = site.signalpy("--attach", socket, "policy", "set", "kernel", '{"invoke_denny": []}')
-    assert (2, True) == (wrong.returncode, "invoke_deny" in wrong.stderr)
-
-
-def test_reload(site: Site, attached: Serving, socket: str) -> None:
-    """A wrong file is refused in a line, and changes nothing."""
-    good = attached.file.read_text()
-    assert 0 == site.signalpy("--attach", socket, "reload").returncode
-    attached.write(good + "wrong = 1\n")
-    refused = site.signalpy("--attach", socket, "-c", "/dev/null", "reload")
-    assert (2, 1) == (refused.returncode, len(refused.stderr.splitlines()))
+def test_policies_of_the_process_are_changed_with_a_receipt_and_survive_a_reload(running: Path) -> None:
+    """Before and after are told; the next call sees it; entries of the running process outrank the file."""
+    done = signalpy(running, "--attach", "s", "policy", "set", "kernel", '{"invoke_deny": ["greeter.*"]}')
+    receipt = json.loads(done.stdout)
+    assert ["greeter.*"] == receipt["after"]["invoke_deny"]
+    done = signalpy(running, "--attach", "s", "policy", "explain", "kernel", "greeter.greet")
+    assert "greeter.*" in done.stdout
+    (running / "signalpy.toml").write_text(FILE + "\n[policy.other]\naudit = true\n")
+    assert 0 == signalpy(running, "--attach", "s", "reload").returncode
+    done = signalpy(running, "--attach", "s", "policy", "explain", "kernel", "greeter.greet", "--json")
+    assert json.loads(done.stdout)["allowed"] is False
+    (running / "signalpy.toml").write_text("[policy.other]\naudt = true\n")
+    done = signalpy(running, "--attach", "s", "reload")
+    assert done.returncode in (1, 2)
+    assert "audt" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("words", "told"),
     [
-        (["status"], "signalpy --attach PATH status"),
-        (["reload"], "signalpy --attach PATH reload"),
-        (["policy", "set", "a", "{}"], "signalpy --attach PATH policy set"),
-        (["--attach", "nowhere", "status"], "no process serves at nowhere"),
-        (["--attach", "nowhere", "run"], "leave out --attach"),
-        (["--attach", "nowhere", "plugins", "--boot"], "--boot goes without --attach"),
-        (["--attach", "nowhere", "invoke", "a.b", "--safe"], "goes without --attach"),
-        (["status", "--attach"], "requires an argument"),
+        (("--attach", "nothing", "status"), "nothing"),
+        (("status",), "--attach PATH status"),
+        (("reload",), "--attach PATH reload"),
+        (("--attach", "s", "graph"), "cannot be asked of a process that runs"),
+        (("--attach", "s", "plugins", "--boot"), "goes without --attach"),
+        (("policy", "set", "a", "{}"), "--attach PATH policy set"),
+        (("status", "--attach"), "requires an argument"),
     ],
 )
-def test_what_makes_no_sense_costs_a_line(site: Site, arguments: list[str], words: str) -> None:
-    """Exit code 2, and what to do."""
-    done = site.signalpy(*arguments)
-    assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
-    assert words in done.stderr
+def test_what_cannot_be_asked_is_one_line(folder: Path, words: tuple[str, ...], told: str) -> None:
+    """Exit code 2."""
+    done = signalpy(folder, *words)
+    assert 2 == done.returncode
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-class TestOffline:
-    def test_check_lists_every_finding(self, site: Site) -> None:
-        """Wrong keys and names of nothing, each in a line; no plugin is imported."""
-        site.component("acme-clock", "clock")
-        file = site.root.parent / "signalpy.toml"
-        file.write_text("[policy.clock]\naudit = true\n")
-        assert 0 == site.signalpy("policy", "check").returncode
-        file.write_text("[policy.clok]\naudit = true\n[policy.clock]\naudi = true\nrequire_actor = 3\n")
-        done = site.signalpy("policy", "check", "--json")
-        found = {(item["entry"], item["key"]) for item in json.loads(done.stdout)}
-        assert (1, {("clok", ""), ("clock", "audi"), ("clock", "require_actor")}) == (done.returncode, found)
-        assert not site.imported
-
-    def test_explain_names_the_entry(self, site: Site) -> None:
-        """The verdict in a line, then the entry that gives each key; for calls and events."""
-        site.component("acme-clock", "clock")
-        (site.root.parent / "signalpy.toml").write_text('[policy.clock]\npublish_deny = ["day.*"]\naudit = "full"\n')
-        called = site.signalpy("policy", "explain", "kernel", "clock.ping").stdout
-        assert "kernel may invoke clock.ping; audited at level full" == called.splitlines()[0]
-        told = site.signalpy("policy", "explain", "clock", "day.begun", "--publish", "--json")
-        assert not json.loads(told.stdout)["allowed"]
-        assert not site.imported
+def test_policies_of_the_file_are_checked_and_explained_without_a_process(folder: Path) -> None:
+    """Unknown keys with the nearest known one, names that nothing has; exit code 1, a line each."""
+    (folder / "signalpy.toml").write_text("[policy.accounts]\naudt = true\n\n[policy.acounts]\naudit = true\n")
+    done = signalpy(folder, "policy", "check")
+    assert 1 == done.returncode
+    assert "audit" in done.stdout
+    assert "acounts" in done.stdout
+    (folder / "signalpy.toml").write_text('[policy.accounts]\ninvoke_deny = ["notifications.*"]\n')
+    assert 0 == signalpy(folder, "policy", "check").returncode
+    found = json.loads(signalpy(folder, "policy", "explain", "accounts", "notifications.send", "--json").stdout)
+    assert found["allowed"] is False
+    done = signalpy(folder, "policy", "explain", "accounts", "account.transfer", "--publish")
+    assert (0, "") == (done.returncode, done.stderr)
