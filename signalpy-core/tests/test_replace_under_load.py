@@ -1,0 +1,232 @@
+"""Components come, go and change places while thousands of calls and events are under way."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from signalpy import (
+    ComponentUnavailable,
+    Kernel,
+    LifecycleError,
+    TargetNotFound,
+    component,
+    hookimpl,
+    lifecycle,
+    provides,
+    runnable,
+    subscribe,
+)
+
+CALLERS, EVENTS = 40, 20
+
+
+@dataclass
+class Paper:
+    """What a call hands in."""
+
+    number: int
+
+
+class Office:
+    """Makes versions of one component, and counts what its instances were handed."""
+
+    def __init__(self) -> None:
+        self.called: list[int] = []
+        self.inline: list[int] = []
+        self.behind: list[int] = []
+        self.around = 0
+        self.too_late = 0
+
+    def desk(self, version: str, *, exclusive: bool = False, fails: bool = False) -> type:
+        office = self
+
+        @component("desk", version=version, exclusive=exclusive)
+        @provides("IDesk")
+        class Desk:
+            open = True
+
+            @lifecycle.activate
+            async def activate(self) -> None:
+                await asyncio.sleep(0.001)
+                if fails:
+                    raise ValueError("the lamp is broken")
+
+            @lifecycle.deactivate
+            async def deactivate(self) -> None:
+                self.open = False
+
+            @runnable("take", params=Paper)
+            async def take(self, paper: Paper) -> tuple[str, int]:
+                office.called.append(paper.number)
+                await self.work()
+                return version, paper.number
+
+            @subscribe("paper.filed")
+            async def on_filed(self, event_type: str, data: Any) -> None:
+                office.inline.append(data["number"])
+                await self.work()
+
+            @subscribe("paper.filed", background=True)
+            async def later(self, event_type: str, data: Any) -> None:
+                office.behind.append(data["number"])
+                await self.work()
+
+            @hookimpl(targets=["desk.*"])
+            async def signalpy_invoke(self, call: Any, proceed: Any) -> Any:
+                office.around += 1
+                return await proceed()
+
+            async def work(self) -> None:
+                await asyncio.sleep(0)
+                office.too_late += not self.open
+
+        return Desk
+
+
+class Load:
+    """Callers and publishers that go on until they are told to stop."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._on = True
+        self.asked: list[int] = []
+        self.answers: list[tuple[str, int]] = []
+        self.refused: list[int] = []
+        self.published: list[int] = []
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            for place in range(CALLERS):
+                group.create_task(self._call(place))
+            for place in range(EVENTS):
+                group.create_task(self._publish(place))
+            await asyncio.sleep(0.01)
+            try:
+                yield
+            finally:
+                self._on = False
+
+    async def _call(self, number: int) -> None:
+        while self._on:
+            self.asked.append(number)
+            try:
+                self.answers.append(await self._kernel.bus.invoke("desk.take", {"number": number}))
+            except (ComponentUnavailable, TargetNotFound):
+                self.refused.append(number)
+                await asyncio.sleep(0)
+            number += CALLERS
+
+    async def _publish(self, number: int) -> None:
+        while self._on:
+            await self._kernel.bus.publish("paper.filed", {"number": number})
+            self.published.append(number)
+            number += EVENTS
+
+
+def _kernel(*classes: type) -> Kernel:
+    kernel = Kernel({"kernel": {"queue_wait": 60, "queue_size": 20}})
+    kernel.discover(classes)
+    return kernel
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+async def test_a_replacement_loses_no_call_and_doubles_no_event(exclusive: bool) -> None:
+    """Every call gets its own answer, every event comes once to each subscriber, nothing reaches a stopped one."""
+    office = Office()
+    kernel = _kernel(office.desk("0", exclusive=exclusive))
+    load = Load(kernel)
+    async with kernel:
+        async with load.running():
+            for version in range(1, 21):
+                await kernel.replace(office.desk(str(version), exclusive=exclusive))
+                await asyncio.sleep(0.005)
+    assert 2_000 < len(load.answers)
+    assert 500 < len(load.published)
+    assert (0, []) == (office.too_late, load.refused)
+    assert sorted(load.asked) == sorted(number for _, number in load.answers) == sorted(office.called)
+    assert {str(version) for version in range(1, 21)} <= {version for version, _ in load.answers}
+    assert len(load.asked) == office.around
+    assert sorted(load.published) == sorted(office.inline) == sorted(office.behind)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+async def test_a_replacement_that_fails_under_load_is_not_noticed(exclusive: bool) -> None:
+    """While new ones fail again and again, the old version answers every call and takes every event once."""
+    office = Office()
+    kernel = _kernel(office.desk("0", exclusive=exclusive))
+    load = Load(kernel)
+    async with kernel:
+        async with load.running():
+            for _ in range(10):
+                with pytest.raises(LifecycleError, match="as before"):
+                    await kernel.replace(office.desk("1", exclusive=exclusive, fails=True))
+                await asyncio.sleep(0.005)
+    assert 1_000 < len(load.answers)
+    assert {"0"} == {version for version, _ in load.answers}
+    assert (0, []) == (office.too_late, load.refused)
+    assert sorted(load.asked) == sorted(number for _, number in load.answers) == sorted(office.called)
+    assert sorted(load.published) == sorted(office.inline) == sorted(office.behind)
+
+
+async def test_what_is_removed_and_added_under_load_answers_or_refuses_and_never_half() -> None:
+    """A call is carried out and answered, or refused with a reason and not begun; no event comes twice."""
+    office = Office()
+    kernel = _kernel(office.desk("0"))
+    load = Load(kernel)
+    async with kernel:
+        async with load.running():
+            for version in range(1, 21):
+                await kernel.remove("desk")
+                await asyncio.sleep(0.003)
+                await kernel.add(office.desk(str(version)))
+                await asyncio.sleep(0.003)
+    assert load.refused
+    assert 1_000 < len(load.answers)
+    assert sorted(load.asked) == sorted([*load.refused, *(number for _, number in load.answers)])
+    assert sorted(number for _, number in load.answers) == sorted(office.called)
+    assert 0 == office.too_late
+    assert Counter(office.inline) == Counter(office.behind)
+    assert {1} == set(Counter(office.inline).values())
+
+
+async def test_a_thousand_replacements_leave_nothing_behind() -> None:
+    """Old instances and their classes are gone, and every table has the size it had."""
+    office = Office()
+    gone: list[weakref.ref[Any]] = []
+    kernel = _kernel(office.desk("0"))
+
+    async def cycle(version: str) -> None:
+        call = asyncio.create_task(kernel.bus.invoke("desk.take", {"number": 1}))
+        await kernel.bus.publish("paper.filed", {"number": 1})
+        old = kernel.get("desk")
+        gone.extend([weakref.ref(old), weakref.ref(type(old))])
+        del old
+        await kernel.replace(office.desk(version))
+        await call
+
+    def sizes() -> tuple[Any, ...]:
+        bus = kernel._dispatcher
+        return (kernel.ledger("desk"), repr(bus), repr(kernel.hooks), len(kernel.plugins()), len(asyncio.all_tasks()))
+
+    async with kernel:
+        await cycle("1")
+        await kernel.bus.invoke("desk.take", {"number": 1})
+        gc.collect()
+        before = sizes()
+        for version in range(2, 1_001):
+            await cycle(str(version))
+        await kernel.bus.invoke("desk.take", {"number": 1})
+        gc.collect()
+        assert before == sizes()
+        assert [] == [ref() for ref in gone if ref() is not None]
+    assert 2_000 == len(gone)
