@@ -171,6 +171,35 @@ def test_what_is_no_manifest_is_said_in_one_line(exported_csv: Exported, change:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "line",
+    ['{"line":"skip","level":20000,"hash":"AA=="}', '{"line":"skip","level":-1,"hash":"AA=="}',
+     '{"line":"row","seq":1' + "0" * 4000 + "}", '{"line":"row","seq":0,"length":-1,"sha256":""}'],
+)  # fmt: skip
+def test_numbers_that_cannot_be_are_said_in_one_line(exported_csv: Exported, line: str) -> None:
+    """Nobody computes with them."""
+    head, _, rest = exported_csv.manifest.partition(b"\n")
+    with pytest.raises(ManifestError, match="line 2: no line of a manifest"):
+        exported_csv.check(manifest=b"\n".join([head, line.encode(), rest]))
+
+
+def test_a_row_that_is_said_to_be_huge_is_broken(exported_csv: Exported) -> None:
+    """No more is read than there is."""
+    lines = exported_csv.lines()
+    lines[1] |= {"length": (1 << 63) - 1, "sha256": "00"}
+    report = exported_csv.check(manifest=resealed(exported_csv, lines, exported_csv.rows))
+    assert "broken" == results(report)["rows"]
+
+
+def test_a_forged_row_is_never_said_to_hold(exported_csv: Exported) -> None:
+    """Also not where the manifest is made to fit it, as for a value that was decrypted."""
+    lines = exported_csv.lines()
+    first = exported_csv.rows.splitlines(keepends=True)[1]
+    rows = exported_csv.rows.replace(first, b"FORGED\r\n", 1)
+    lines[1] |= {"length": 8, "sha256": hashlib.sha256(b"FORGED\r\n").hexdigest()}
+    assert Result.HOLDS is not exported_csv.check(rows, resealed(exported_csv, lines, rows)).verdict
+
+
 def test_rows_that_a_reader_saw_otherwise_are_told_apart(tmp_path: Path, upcast_trail: FileStore) -> None:
     """An upcast payload does not follow from the stored line: its row is held by a hash, its record by the tree."""
     made = Exported(upcast_trail, tmp_path / "keys", "jsonl")

@@ -235,10 +235,44 @@ def test_a_cursor_of_another_question_is_refused(tmp_path: Path) -> None:
     """So that no record is passed over because a filter was changed."""
     cursor = CursorFile(tmp_path / "cursor")
     cursor.save(Place("origin", "jsonl:abc", 7))
-    assert 7 == cursor.load("origin", "jsonl:abc").next
+    assert 7 == cursor.load("origin", "jsonl:abc", 7).next
     for origin, question, told in (("other", "jsonl:abc", "another trail"), ("origin", "csv:abc", "other filters")):
         with pytest.raises(ConfigError, match=told):
-            cursor.load(origin, question)
+            cursor.load(origin, question, 7)
     (tmp_path / "cursor").write_text("{")
     with pytest.raises(ConfigError, match="expected what an earlier export wrote"):
-        cursor.load("origin", "jsonl:abc")
+        cursor.load("origin", "jsonl:abc", 7)
+
+
+def test_a_cursor_that_can_not_be_is_refused(tmp_path: Path) -> None:
+    """Below the beginning, or behind the end: an older copy was put back, and rows would be missed."""
+    cursor = CursorFile(tmp_path / "cursor")
+    cursor.save(Place("origin", "jsonl:abc", 7))
+    with pytest.raises(ConfigError, match="stands at record 7, and the trail has 6"):
+        cursor.load("origin", "jsonl:abc", 6)
+    (tmp_path / "cursor").write_text((tmp_path / "cursor").read_text().replace("7", "-7"))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        cursor.load("origin", "jsonl:abc", 7)
+    with pytest.raises(ConfigError, match="there is no folder"):
+        CursorFile(tmp_path / "no" / "cursor").load("origin", "jsonl:abc", 7)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "standard output: the export cannot be written: No space left"),
+        (("--cursor-file", "cursor"), "No space left"),
+        (("--cursor-file", "no/cursor", "-o", "rows"), "there is no folder no"),
+    ],
+)
+def test_what_cannot_be_written_is_one_line(
+    trail_of: TrailOf, tmp_path: Path, options: tuple[str, ...], told: str
+) -> None:
+    """Exit code 2; without a place for the cursor nothing is sent."""
+    trail_of(30)
+    command = [sys.executable, "-m", "signalpy", "audit", "export", "--store", "trail", *options]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (2, 1) == (done.returncode, done.stderr.count("\n"))
+    assert told in done.stderr
+    assert not (tmp_path / "rows").exists()

@@ -94,8 +94,10 @@ def _whole(
     checkpoint = _signed(place) if output is not None or manifest is not None else None
     source = Source(place.reader, place.view, filters=question.filters, given=given, checkpoint=checkpoint)
     proof = manifest or (f"{output}.manifest" if output is not None else None)
-    with _written(proof) as proving, _written(output) as rows, _progress(source.size) as bar:
+    writing = _writing(output or "standard output")
+    with _written(proof) as proving, _written(output) as rows, _progress(source.size) as bar, writing:
         end = write_export(source, form, rows or sys.stdout.buffer, proving, progress=bar)
+        sys.stdout.buffer.flush()
     if output is not None:
         click.echo(f"{output}: {end.rows} records of {source.size}; {proof} proves them")
 
@@ -110,11 +112,12 @@ def _sending(
     output: str | None,
     collector: tuple[str | None, str | None],
 ) -> None:
-    kept = CursorFile.start(cursor, place.reader.origin, f"{form.name}:{question.digest}")
-    sink = _sink(form, output, *collector, begin=kept.next == 0)
+    kept = CursorFile.start(cursor, place.reader.origin, f"{form.name}:{question.digest}", place.reader.size())
+    with _writing(output or "standard output"):
+        sink = _sink(form, output, *collector, begin=kept.next == 0)
     follower = Follower(place.reader, place.view, form, sink, filters=question.filters, cursor=cursor, place=kept)
     try:
-        with _stopping() as stop:
+        with _writing("cursor"), _stopping() as stop:
             (follower.follow if follow else follower.catch_up)(
                 stop, lambda told: click.echo(f"signalpy: {told}", err=True)
             )
@@ -160,18 +163,27 @@ def _written(path: str | None) -> Iterator[BinaryIO | None]:
         yield None
         return
     target = Path(path)
+    prefix = f".{target.name}."
+    with _writing(path), tempfile.NamedTemporaryFile(dir=target.parent, prefix=prefix, delete=False) as file:
+        try:
+            yield file  # type: ignore[misc]  # a binary stream
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(target)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _writing(what: str) -> Iterator[None]:
+    """Tells in one line what cannot be written; that a reader of a pipe has gone is for click to tell."""
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            try:
-                yield file  # type: ignore[misc]  # a binary stream
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(target)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        yield
+    except (StoreError, NotTaken, BrokenPipeError):
+        raise
     except OSError as error:
-        raise StoreError(f"{path}: the export cannot be written: {error.strerror}") from error
+        raise StoreError(f"{what}: the export cannot be written: {error.strerror or error}") from error
 
 
 @contextmanager

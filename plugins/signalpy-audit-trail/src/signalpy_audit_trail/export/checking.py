@@ -71,7 +71,7 @@ def check_export(export: BinaryIO, manifest: BinaryIO, keys: Sequence[Verifier] 
     digest, length = _digest(export)
     export.seek(0)
     form = format_named(head.format)
-    walk = _Walk(report, form, form.reader(export))
+    walk = _Walk(report, form, form.reader(export), length)
     end = walk.through(lines)
     next(lines, None)  # nothing may follow
     if (end.sha256, end.bytes) != (digest, length):
@@ -84,10 +84,11 @@ def check_export(export: BinaryIO, manifest: BinaryIO, keys: Sequence[Verifier] 
 class _Walk:
     """Goes through manifest and export side by side."""
 
-    def __init__(self, report: ExportReport, form: Format, rows: RowReader) -> None:
+    def __init__(self, report: ExportReport, form: Format, rows: RowReader, length: int) -> None:
         self._report = report
         self._form = form
         self._rows = rows
+        self._length = length
         self._fold = Fold()
         self._opened = 0
         self._skipped = 0
@@ -149,7 +150,9 @@ class _Walk:
         stored = line.record.encode("utf-8", "replace")
         if line.sha256 is not None:
             self._opened += 1
-            return stored, hashlib.sha256(self._rows.take(line.length or 0)).hexdigest() == line.sha256
+            length = line.length or 0
+            row = self._rows.take(length) if length <= self._length else b""
+            return stored, hashlib.sha256(row).hexdigest() == line.sha256
         try:
             entry = msgspec.json.decode(stored, type=dict[str, Any])
             expected = self._form.row(entry)

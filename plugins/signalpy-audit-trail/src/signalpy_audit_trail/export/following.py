@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -36,7 +36,7 @@ class Place(msgspec.Struct, frozen=True):
 
     origin: str
     question: str
-    next: int = 0
+    next: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class CursorFile:
@@ -46,15 +46,19 @@ class CursorFile:
         self._path = path
 
     @classmethod
-    def start(cls, cursor: CursorFile | None, origin: str, question: str) -> Place:
+    def start(cls, cursor: CursorFile | None, origin: str, question: str, size: int) -> Place:
         """Return where an export begins: as `load`, or at the beginning of the log without a cursor."""
-        return cursor.load(origin, question) if cursor is not None else Place(origin, question)
+        return cursor.load(origin, question, size) if cursor is not None else Place(origin, question)
 
-    def load(self, origin: str, question: str) -> Place:
+    def load(self, origin: str, question: str, size: int) -> Place:
         """Return the place that is kept, the beginning if there is none.
 
-        :raises ConfigError: the file is none, or belongs to another trail or other filters.
+        :param size: records that the trail has.
+        :raises ConfigError: the file is none, belongs to another trail or other filters, or stands behind the end of
+            the trail; or there is no folder for it.
         """
+        if not self._path.parent.is_dir():
+            raise ConfigError(f"{self._path}: there is no folder {self._path.parent}; make it first", key="cursor-file")
         try:
             place = msgspec.json.decode(self._path.read_bytes(), type=Place)
         except FileNotFoundError:
@@ -65,6 +69,9 @@ class CursorFile:
         if (place.origin, place.question) != (origin, question):
             whose = "another trail" if place.origin != origin else "other filters or another format"
             raise ConfigError(f"{self._path}: the cursor belongs to {whose}; give another file", key="cursor-file")
+        if place.next > size:
+            problem = f"the cursor stands at record {place.next}, and the trail has {size}: an older copy was put back"
+            raise ConfigError(f"{self._path}: {problem}; give another file to begin anew", key="cursor-file")
         return place
 
     def save(self, place: Place) -> None:
@@ -73,12 +80,10 @@ class CursorFile:
         :raises OSError: it could not be written; the old one stays.
         """
         beside = self._path.with_name(f"{self._path.name}.new")
-        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(file, msgspec.json.encode(place))
-            os.fsync(file)
-        finally:
-            os.close(file)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(msgspec.json.encode(place))
+            file.flush()
+            os.fsync(file.fileno())
         beside.replace(self._path)
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -26,6 +26,10 @@ from signalpy.errors import SignalPyError
 from signalpy_audit_trail.merkle import HASH_SIZE
 
 VERSION: Final = 1
+HIGHEST: Final = 62
+"""The highest level of a subtree: positions have 63 bits."""
+
+Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class ManifestError(SignalPyError, ValueError):
@@ -45,7 +49,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, tag="head", tag_field="lin
     format: str
     version: int = VERSION
     origin: str
-    size: int
+    size: Number
     root: str
     checkpoint: str | None = None
     filters: dict[str, Any] = {}
@@ -55,24 +59,24 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, tag="head", tag_field="lin
 class Skip(msgspec.Struct, frozen=True, tag="skip", tag_field="line"):
     """A complete subtree of ``2**level`` records that are not in the export."""
 
-    level: int
+    level: Annotated[int, msgspec.Meta(ge=0, le=HIGHEST)]
     hash: str
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True, tag="row", tag_field="line"):
     """One row of the export."""
 
-    seq: int
+    seq: Number
     record: str | None = None
-    length: int | None = None
+    length: Number | None = None
     sha256: str | None = None
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="line"):
     """The whole export: number of rows, and size and SHA-256 (hexadecimal) of its bytes."""
 
-    rows: int
-    bytes: int
+    rows: Number
+    bytes: Number
     sha256: str
 
 
