@@ -271,8 +271,11 @@ def test_what_cannot_be_written_is_one_line(
     """Exit code 2; without a place for the cursor nothing is sent."""
     trail_of(30)
     command = [sys.executable, "-m", "signalpy", "audit", "export", "--store", "trail", *options]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}  # as a user has it
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
     assert (2, 1) == (done.returncode, done.stderr.count("\n"))
     assert told in done.stderr
     assert not (tmp_path / "rows").exists()

@@ -180,10 +180,24 @@ def _writing(what: str) -> Iterator[None]:
     """Tells in one line what cannot be written; that a reader of a pipe has gone is for click to tell."""
     try:
         yield
-    except (StoreError, NotTaken, BrokenPipeError):
+    except (StoreError, BrokenPipeError):
+        raise
+    except NotTaken:
+        _let_go_of_output()
         raise
     except OSError as error:
+        _let_go_of_output()
         raise StoreError(f"{what}: the export cannot be written: {error.strerror or error}") from error
+
+
+def _let_go_of_output() -> None:
+    """What Python still holds back for standard output is given up, if it cannot be written: it would fail at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 @contextmanager
