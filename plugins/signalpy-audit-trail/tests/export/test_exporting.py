@@ -7,6 +7,7 @@ import io
 import json
 import tracemalloc
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,10 @@ class Exported:
     def __init__(self, store: FileStore, keys: Path, form: str = "csv", filters: Filters | None = None) -> None:
         checkpoint = sign_head(store, Keys(keys).ensure(store.origin))[1]
         self.key = Keys(keys).verifiers()[-1]
-        reader = store.reader()
         rows, manifest = io.BytesIO(), io.BytesIO()
-        source = Source(reader, View(reader), filters=filters, checkpoint=checkpoint)
-        self.end = write_export(source, format_named(form), rows, manifest)
+        with closing(store.reader()) as reader:
+            source = Source(reader, View(reader), filters=filters, checkpoint=checkpoint)
+            self.end = write_export(source, format_named(form), rows, manifest)
         self.rows, self.manifest = rows.getvalue(), manifest.getvalue()
 
     def check(self, rows: bytes | None = None, manifest: bytes | None = None, **more: Any) -> ExportReport:

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,9 +33,16 @@ Export = Callable[[str], bytes]
 
 
 @pytest.fixture
-def entries(odd_trail: Any) -> list[dict[str, Any]]:
+def stored(odd_trail: Any) -> list[bytes]:
+    """The lines of the trail that makes trouble."""
+    with closing(odd_trail.reader()) as reader:
+        return [leaf for _, leaf in reader.leaves()]
+
+
+@pytest.fixture
+def entries(stored: list[bytes]) -> list[dict[str, Any]]:
     """The records of the trail that makes trouble, as they are stored."""
-    return [json.loads(leaf) for _, leaf in odd_trail.reader().leaves()]
+    return [json.loads(line) for line in stored]
 
 
 @pytest.fixture
@@ -43,16 +51,16 @@ def export(odd_trail: Any) -> Export:
 
     def made(name: str) -> bytes:
         out = io.BytesIO()
-        reader = odd_trail.reader()
-        write_export(Source(reader, View(reader)), format_named(name), out)
+        with closing(odd_trail.reader()) as reader:
+            write_export(Source(reader, View(reader)), format_named(name), out)
         return out.getvalue()
 
     return made
 
 
-def test_json_lines_are_the_stored_lines(odd_trail: Any, export: Export) -> None:
+def test_json_lines_are_the_stored_lines(stored: list[bytes], export: Export) -> None:
     """To the byte, so that the hash of a line is the leaf of the tree."""
-    assert b"".join(leaf + b"\n" for _, leaf in odd_trail.reader().leaves()) == export("jsonl")
+    assert b"".join(line + b"\n" for line in stored) == export("jsonl")
 
 
 def test_csv_is_read_back_by_a_csv_reader(entries: list[dict[str, Any]], export: Export) -> None:
