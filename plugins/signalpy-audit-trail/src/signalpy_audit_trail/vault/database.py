@@ -51,6 +51,8 @@ class Database:
         with self._told("opened"):
             self._writer = self._connect()
             self._reader = self._connect() if self.path is not None else self._writer
+        if self.path is None:  # whoever holds it last does not know that he does
+            weakref.finalize(self, self._writer.close)
 
     def read(self, sql: str, *parameters: Any) -> Any:
         """The first row, or ``None``.
