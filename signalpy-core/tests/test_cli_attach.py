@@ -125,3 +125,21 @@ def test_policies_of_the_file_are_checked_and_explained_without_a_process(folder
     assert found["allowed"] is False
     done = signalpy(folder, "policy", "explain", "accounts", "account.transfer", "--publish")
     assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_no_name_commands_the_terminal_of_the_operator(folder: Path) -> None:
+    """Entries, callers and paths are shown escaped, in lines, in columns, in JSON and in errors."""
+    (folder / "signalpy.toml").write_text(
+        '[policy."\\u001b[2J\\u009b"]\naudit = true\ninvoke_deny = ["\\u001b[31m*"]\n'
+    )
+    for words in (
+        ("policy", "check"),
+        ("policy", "check", "--json"),
+        ("policy", "explain", "\x1b[2J\x9b", "\x1b[31m.x"),
+        ("policy", "explain", "\x1b[2J\x9b", "\x1b[31m.x", "--json"),
+        ("why", "\x1b[2J\x9b"),
+        ("--attach", "\x1b[2J\x9b", "status"),
+    ):
+        done = signalpy(folder, *words)
+        assert "\\u001b[" in done.stdout or "\\x1b[" in done.stdout + done.stderr, words
+        assert (done.stdout + done.stderr).replace("\n", "").isprintable(), words

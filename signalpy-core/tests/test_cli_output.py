@@ -22,7 +22,8 @@ from pydantic import BaseModel
 
 from signalpy import component, requires, subscribe
 from signalpy.cli.drawing import dot, graph_of, mermaid
-from signalpy.cli.output import print_columns, print_json
+from signalpy.cli.failure import Failure
+from signalpy.cli.output import print_columns, print_json, say
 from signalpy.definition import spec_of
 from signalpy.plain import plain_of
 
@@ -85,6 +86,35 @@ class TestPlain:
         assert '["\\u00e4", "\\ud800"]\n' == capsys.readouterr().out
         print_json(["ä"])
         assert '["ä"]\n' == capsys.readouterr().out
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b2J\x7f\u202egnp.exe\r\nforged \U000e0041"
+
+
+class TestNothingCommandsATerminal:
+    def test_lines_and_columns_are_escaped(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Control characters, direction marks and line ends of a name are shown, not obeyed; letters stay."""
+        say(HOSTILE)
+        print_columns(("A", "B"), [(HOSTILE, "ä 漢"), (None, HOSTILE)])  # type: ignore[list-item]
+        shown = capsys.readouterr().out
+        assert 4 == len(shown.splitlines())
+        assert shown.replace("\n", "").isprintable()
+        assert "\\x1b]0;owned\\x07\\x9b2J\\x7f\\u202egnp.exe\\r\\nforged \\U000e0041" == shown.splitlines()[0]
+        assert "ä 漢" in shown
+
+    def test_json_is_escaped_and_stays_what_it_was(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Also what JSON would let stand, such as the one-byte CSI."""
+        print_json({HOSTILE: [HOSTILE, "ä 漢"]})
+        shown = capsys.readouterr().out
+        assert shown.removesuffix("\n").isprintable()
+        assert {HOSTILE: [HOSTILE, "ä 漢"]} == json.loads(shown)
+        assert "ä 漢" in shown
+
+    def test_errors_are_escaped(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """An error repeats what was given, and what a process at a socket says."""
+        Failure(f"there is no {HOSTILE}").show()
+        shown = capsys.readouterr().err
+        assert shown.removesuffix("\n").isprintable()
 
 
 def test_columns_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:

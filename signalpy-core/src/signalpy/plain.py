@@ -1,4 +1,4 @@
-"""Values of any kind as JSON can hold them."""
+"""Values of any kind as JSON can hold them, and as a terminal can show them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ def plain_of(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain_of(item) for item in value]
     return plain_of(_builtin(value))
+
+
+def printable(value: Any) -> str:
+    """``value`` as text in which nothing commands a terminal: what is not printable is escaped; ``-`` for ``None``."""
+    if value is None:
+        return "-"
+    text = value if isinstance(value, str) else str(value)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def _builtin(value: Any) -> Any:

@@ -11,7 +11,7 @@ import click
 from signalpy.cli.catalog import declared
 from signalpy.cli.failure import Failure
 from signalpy.cli.options import options
-from signalpy.cli.output import print_json
+from signalpy.cli.output import print_json, say
 from signalpy.matching import did_you_mean
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def describe(target: str, *, as_json: bool) -> None:
     if as_json:
         print_json(told)
         return
-    click.echo("\n".join(_lines(told)))
+    for line in "\n".join(_lines(told)).split("\n"):
+        say(line)
 
 
 def component_of(spec: ComponentSpec) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import click
 
 from signalpy.cli.failure import NO
 from signalpy.cli.options import options
-from signalpy.cli.output import print_json
+from signalpy.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from signalpy.cli.options import Options
@@ -60,13 +60,13 @@ def _print(report: Report) -> None:
 
     width = max((len(item.check) for item in report.findings), default=0)
     for item in sorted(report.findings, key=lambda item: item.level is not Level.PROBLEM):
-        click.echo(f"{item.level:7}  {item.check:{width}}  {item.subject}: {item.message}")
+        say(f"{item.level:7}  {item.check:{width}}  {item.subject}: {item.message}")
     problems = len(report.problems)
     notes = len(report.findings) - problems
     click.echo(f"{_counted(problems, 'problem')}, {_counted(notes, 'note')}; {len(report.made)} checks made")
     reasons = dict.fromkeys(report.not_made.values())
     for reason in reasons:
-        click.echo(f"not made: {', '.join(name for name, why in report.not_made.items() if why == reason)}: {reason}")
+        say(f"not made: {', '.join(name for name, why in report.not_made.items() if why == reason)}: {reason}")
 
 
 def _counted(count: int, word: str) -> str:

@@ -7,6 +7,8 @@ from typing import IO, Any, Final
 
 import click
 
+from signalpy.plain import printable
+
 NO: Final = 1
 """Exit code: the answer is no."""
 COULD_NOT: Final = 2
@@ -24,7 +26,7 @@ class Failure(click.ClickException):
     exit_code = COULD_NOT
 
     def __init__(self, message: str, *, cause: BaseException | None = None) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(printable(" ".join(message.split())))
         self.cause = cause
 
     def show(self, file: IO[Any] | None = None) -> None:

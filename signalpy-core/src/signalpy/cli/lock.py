@@ -9,7 +9,7 @@ import click
 
 from signalpy.cli.failure import Failure, Refusal
 from signalpy.cli.options import options
-from signalpy.cli.output import print_json
+from signalpy.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from signalpy.cli.options import Options
@@ -51,7 +51,7 @@ def _check(given: Options, *, as_json: bool) -> None:
         print_json({"lockfile": str(path), "holds": not found, "differences": told})
     else:
         for name, words in found.items():
-            click.echo(f"{name}: {'; '.join(words)}")
+            say(f"{name}: {'; '.join(words)}")
     if found:
         advice = "If that is meant: signalpy lock"
         raise Refusal(f"{len(found)} of the plugins are not as {path} has them. {advice}")

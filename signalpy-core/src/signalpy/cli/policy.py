@@ -11,7 +11,7 @@ import click
 from signalpy.cli.attached import ask, attach_only
 from signalpy.cli.failure import Refusal
 from signalpy.cli.options import Options, options
-from signalpy.cli.output import print_columns, print_json
+from signalpy.cli.output import print_columns, print_json, say
 
 
 @click.group()
@@ -31,7 +31,7 @@ def check(*, as_json: bool) -> None:
         print_json(found)
     for item in () if as_json else found:
         key = f"{item['key']}: " if item["key"] else ""
-        click.echo(f'policy "{item["entry"]}": {key}{item["problem"]}')
+        say(f'policy "{item["entry"]}": {key}{item["problem"]}')
     if found:
         raise Refusal(f"{len(found)} findings in the policies")
     if not as_json:
@@ -53,7 +53,7 @@ def explain(caller: str, target: str, *, publish: bool, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(_words(found))
+    say(_words(found))
     rows = [
         (line["key"], line["of"], "-" if line["entry"] is None else json.dumps(line["value"]), line["entry"] or "-")
         for line in found["lines"]

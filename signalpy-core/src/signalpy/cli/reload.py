@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from signalpy.cli.attached import ask, attach_only
-from signalpy.cli.output import print_json
+from signalpy.cli.output import print_json, say
 
 
 @click.command()
@@ -20,4 +20,4 @@ def reload(*, as_json: bool) -> None:
     if as_json:
         print_json(found["changed"])
     else:
-        click.echo(found["words"])
+        say(found["words"])

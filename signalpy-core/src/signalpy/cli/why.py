@@ -10,6 +10,7 @@ from signalpy.cli.attached import OWN_PROCESS, ask
 from signalpy.cli.booting import Start, start_options, with_kernel
 from signalpy.cli.failure import Failure
 from signalpy.cli.options import options
+from signalpy.cli.output import say
 from signalpy.discovery.why import why as why_from_metadata
 
 if TYPE_CHECKING:
@@ -39,4 +40,4 @@ def why(name: str, *, boot: bool, without: tuple[str, ...], safe: bool, plugin: 
         told = with_kernel(given, live, start) if boot else why_from_metadata(given.discovery, name)
     if told.startswith("unknown"):
         raise Failure(f"{name}: {told} See: signalpy plugins")
-    click.echo(f"{name}: {told}")
+    say(f"{name}: {told}")

@@ -9,7 +9,7 @@ from typing import Final
 import click
 import msgspec
 
-from signalpy_audit_trail.cli.show import printable
+from signalpy.plain import printable
 from signalpy_audit_trail.export.checking import ExportReport, check_export
 from signalpy_audit_trail.export.manifest import ManifestError
 from signalpy_audit_trail.signing import Verifier

@@ -8,10 +8,11 @@ from typing import Any
 import click
 import msgspec
 
+from signalpy.plain import printable
 from signalpy_audit_trail import search
 from signalpy_audit_trail.cli.filters import filter_options
 from signalpy_audit_trail.cli.place import Place, opened, trail_options
-from signalpy_audit_trail.cli.show import Columns, printable, row
+from signalpy_audit_trail.cli.show import Columns, row
 from signalpy_audit_trail.query import COUNTABLE, MAX_LIMIT, Query, parse_query
 
 

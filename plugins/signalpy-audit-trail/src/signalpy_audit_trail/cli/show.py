@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from signalpy.plain import printable
 from signalpy_audit_trail.query import KINDS, OUTCOMES
 
 _HEAD: Final = ("SEQ", "TIME", "KIND", "ACTOR", "ACTION", "OUTCOME", "ABOUT")
@@ -54,14 +55,6 @@ def row(record: Mapping[str, Any]) -> tuple[str, ...]:
         printable(record.get("outcome")),
         _about(record),
     )
-
-
-def printable(value: Any) -> str:
-    """Return a value as text in which nothing commands a terminal: what is not printable is escaped."""
-    if value is None:
-        return "-"
-    text = value if isinstance(value, str) else str(value)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 def _time(value: Any) -> str:

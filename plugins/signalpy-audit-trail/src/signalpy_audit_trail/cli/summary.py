@@ -8,8 +8,8 @@ from typing import Any
 import click
 import msgspec
 
+from signalpy.plain import printable
 from signalpy_audit_trail.cli.place import Place, opened, trail_options
-from signalpy_audit_trail.cli.show import printable
 from signalpy_audit_trail.reader import summarized
 from signalpy_audit_trail.signing import signed_size
 

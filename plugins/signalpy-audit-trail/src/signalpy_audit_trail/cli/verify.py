@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from signalpy.plain import printable
 from signalpy_audit_trail.cli.place import opened, trail_options
-from signalpy_audit_trail.cli.show import printable
 from signalpy_audit_trail.signing import Keys, Note, NoteError, Proof, Verifier
 from signalpy_audit_trail.verification import CHECKS, Anchors, Report, Result
 from signalpy_audit_trail.verification import verify as verify_trail
