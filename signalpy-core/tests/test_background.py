@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Coroutine, Generator
 from typing import Any
 
 import pytest
@@ -23,6 +24,24 @@ class Letters:
     @hookimpl
     def signalpy_dead_letter(self, event: Any, component: str, error: BaseException) -> None:
         self.all.append((event.data, error))
+
+
+class Counted:
+    """Awaits a coroutine, and counts how often that was taken up again."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._coroutine = coroutine
+        self.resumed = -1
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        inner = self._coroutine.__await__()
+        while True:
+            self.resumed += 1
+            try:
+                step = next(inner)
+            except StopIteration as end:
+                return end.value
+            yield step
 
 
 def kernel_of(*classes: type, **kernel: Any) -> tuple[Kernel, Letters]:
@@ -106,6 +125,66 @@ async def test_a_full_queue_is_waited_for_and_then_a_dead_letter() -> None:
         await waiting
         instance = kernel.get("a")
     assert [0, 1, 2, 4] == instance.got
+
+
+def slow(**settings: Any) -> tuple[Kernel, Letters, asyncio.Event, list[Any]]:
+    """A kernel with a subscriber that handles nothing before the event is set, and what it has handled."""
+    gate, got = asyncio.Event(), []
+
+    @component("a", version="1")
+    class A:
+        @subscribe("e", background=True)
+        async def on(self, event_type: str, data: Any) -> None:
+            await gate.wait()
+            got.append(data)
+
+    return *kernel_of(A, **settings), gate, got
+
+
+async def test_publishers_get_room_in_the_order_in_which_they_came() -> None:
+    """One that comes later does not go before those that wait, and each of these is woken once, in its turn."""
+    kernel, letters, gate, got = slow(queue_size=2)
+    async with kernel:
+        waiting = [Counted(kernel.bus.publish("e", n)) for n in range(100)]
+        tasks = [asyncio.ensure_future(each) for each in waiting]
+        await asyncio.sleep(0)
+        assert 3 == sum(task.done() for task in tasks)
+        gate.set()
+        for later in range(100, 120):
+            await kernel.bus.publish("e", later)
+    assert list(range(120)) == got
+    assert {1} == {each.resumed for each in waiting[3:]}
+    assert [] == letters.all
+
+
+async def test_a_publisher_that_is_cancelled_while_it_waits_leaves_its_turn_to_the_next() -> None:
+    """Its event is a dead letter; those behind it get room, and nobody gets an event twice."""
+    kernel, letters, gate, got = slow(queue_size=1)
+    async with kernel:
+        tasks = [asyncio.create_task(kernel.bus.publish("e", n)) for n in range(6)]
+        await asyncio.sleep(0)
+        tasks[3].cancel()
+        gate.set()
+        await tasks[2]
+        tasks[4].cancel()  # it may have been given room by now
+        await asyncio.wait(tasks)
+    missed = [data for data, _ in letters.all]
+    assert list(range(6)) == sorted([*got, *missed])
+    assert 3 in missed
+    assert sorted(got) == got
+
+
+async def test_publishers_that_wait_when_the_component_is_cut_off_are_told() -> None:
+    """At the deadline of a removal every event that waits, in the queue or before it, is a dead letter."""
+    kernel, letters, _, got = slow(queue_size=1, shutdown_deadline=0.05)
+    async with kernel:
+        tasks = [asyncio.create_task(kernel.bus.publish("e", n)) for n in range(6)]
+        await asyncio.sleep(0)
+        await kernel.remove("a")
+        await asyncio.wait(tasks, timeout=5)
+        assert all(task.done() for task in tasks)
+    assert [] == got
+    assert list(range(6)) == sorted(data for data, _ in letters.all)
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(2), asyncio.CancelledError("mine")])

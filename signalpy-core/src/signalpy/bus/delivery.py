@@ -89,7 +89,9 @@ class Item:
 
 
 class BackgroundQueue:
-    """The events that wait for one background subscriber, and the worker that hands them over one by one.
+    """The events that wait for one background subscriber, and the tasks that hand them over, one after the other.
+
+    Publishers that wait for room get it in the order in which they came.
 
     :param size: how many may wait.
     :param wait: seconds that a publisher waits for room; then the delivery is a dead letter.
@@ -98,43 +100,31 @@ class BackgroundQueue:
     def __init__(self, delivery: Delivery, *, size: int, wait: float, dead_letter: DeadLetter) -> None:
         self._delivery = delivery
         self._items: deque[Item] = deque()
-        self._size = size
+        self._room = asyncio.Semaphore(size)
         self._wait = wait
         self._dead_letter = dead_letter
-        self._workers: set[asyncio.Task[None]] = set()
         self._running: dict[asyncio.Task[None], Handling] = {}
-        self._more = asyncio.Event()
-        self._room = asyncio.Condition()
+        self._at_once = 1
+        self._ended = asyncio.Event()
         self._closed = False
+        self._title = f"signalpy queue of {delivery.component}"
 
     def __repr__(self) -> str:
         return f"<BackgroundQueue(waiting={len(self._items)}, running={len(self._running)})>"
-
-    def start(self) -> None:
-        """Starts the worker."""
-        worker = asyncio.create_task(self._work(), name=f"signalpy queue of {self._delivery.component}")
-        self._workers.add(worker)
-        worker.add_done_callback(self._workers.discard)
 
     async def put(self, event: Publication) -> None:
         """Queues an event; waits for room.
 
         :raises QueueFull: if none comes within ``queue_wait``.
         """
-        if len(self._items) >= self._size and not self._closed:
-            try:
-                async with asyncio.timeout(self._wait), self._room:
-                    await self._room.wait_for(lambda: len(self._items) < self._size or self._closed)
-            except TimeoutError:
-                raise QueueFull(
-                    f"the queue of {self._delivery.component}.{self._delivery.spec.method} stayed full for"
-                    f" {self._wait:g} s"
-                ) from None
+        if not self._closed:
+            await self._take_room()
         if self._closed:
+            self._room.release()  # the next publisher that waits learns it too
             raise QueueFull(f"{self._delivery.component} has stopped")
         event.span.holds += 1
         self._items.append(Item(event, copy_context()))
-        self._more.set()
+        self._next()
 
     def busy(self, ancestors: frozenset[Span]) -> bool:
         """Whether anything waits or runs, apart from what an operation among ``ancestors`` runs in."""
@@ -145,43 +135,49 @@ class BackgroundQueue:
         return list(self._running.values())
 
     async def drain(self, ancestors: frozenset[Span] = frozenset()) -> None:
-        """Returns when everything queued has been handled. A worker that itself asks for the drain gets a stand-in."""
-        if any(span in ancestors for span in self._running.values()):
-            self.start()
+        """Returns when everything queued has been handled. Beside what itself asks for the drain, the next one runs."""
+        self._at_once = 1 + sum(span in ancestors for span in self._running.values())
+        self._next()
         while self.busy(ancestors):
-            async with self._room:
-                await self._room.wait()
+            self._ended.clear()
+            await self._ended.wait()
 
     async def close(self) -> None:
         """Stops at once: cancels what runs; what waits becomes dead letters."""
         self._closed = True
-        workers = [worker for worker in self._workers if worker is not asyncio.current_task()]
         running = [task for task in self._running if task is not asyncio.current_task()]
-        for task in [*workers, *running]:
+        for task in running:
             task.cancel()
-        if workers or running:
-            await asyncio.wait([*workers, *running], timeout=1)
+        if running:
+            await asyncio.wait(running, timeout=1)
         while self._items:
             item = self._items.popleft()
             self._dead_letter(item.event, self._delivery, asyncio.CancelledError("the component stopped"))
             item.event.span.holds -= 1
-        async with self._room:
-            self._room.notify_all()
+        self._room.release()
+        self._ended.set()
 
-    async def _work(self) -> None:
-        while True:
-            while not self._items:
-                self._more.clear()
-                await self._more.wait()
+    async def _take_room(self) -> None:
+        if not self._room.locked():
+            await self._room.acquire()  # at once
+            return
+        try:
+            async with asyncio.timeout(self._wait):
+                await self._room.acquire()
+        except TimeoutError:
+            where = f"{self._delivery.component}.{self._delivery.spec.method}"
+            raise QueueFull(f"the queue of {where} stayed full for {self._wait:g} s") from None
+
+    def _next(self) -> None:
+        """Begins with the event that has waited longest, unless one is being handled."""
+        while self._items and len(self._running) < self._at_once and not self._closed:
             item = self._items.popleft()
-            span = Handling(parent=item.event.span, event=item.event.span, owner=self._delivery.owner)
-            task = asyncio.create_task(self._handle(item.event, span), context=item.variables)
+            self._room.release()
+            event = item.event
+            span = Handling(parent=event.span, event=event.span, owner=self._delivery.owner)
+            task = asyncio.create_task(self._handle(event, span), name=self._title, context=item.variables)
             self._running[task] = span
-            task.add_done_callback(partial(self._finish, item.event, span))
-            await asyncio.wait([task])
-            del item, task, span  # else the last event would be kept until the next one comes
-            async with self._room:
-                self._room.notify_all()
+            task.add_done_callback(partial(self._finish, event, span), context=item.variables)
 
     async def _handle(self, event: Publication, span: Handling) -> None:
         CURRENT.set(handled(event, span))
@@ -194,6 +190,9 @@ class BackgroundQueue:
         self._running.pop(task, None)
         span.end()
         event.span.holds -= 1
+        self._next()
+        if not self._items:
+            self._ended.set()
         error = asyncio.CancelledError("the delivery was cancelled") if task.cancelled() else task.exception()
         if error is not None:
             self._dead_letter(event, self._delivery, error)

@@ -86,8 +86,6 @@ class Activation:
                 self._dispatcher.hooks.install(ledger.plugin, instead_of=old)
             elif old is not None:
                 self._dispatcher.hooks.remove(old)
-        for queue in ledger.queues():
-            queue.start()
         self._roster.put(unit)
         if instead_of is not None:
             self._services.swap(instead_of, unit)
