@@ -5,12 +5,15 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +181,55 @@ def test_a_row_that_a_crash_cut_off_is_not_kept(tmp_path: Path) -> None:
         sink.send([b"3,c\r\n"])
     assert Csv.head + b"1,a\r\n2,b\r\n3,c\r\n" == path.read_bytes()
     assert 0o600 == path.stat().st_mode & 0o777
+
+
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """As a disk that is full behaves: what still fits is written, the rest is not."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_batch_that_a_full_disk_cut_off_is_written_anew(tmp_path: Path) -> None:
+    """The next try does not go on behind half a row."""
+    path, rows = tmp_path / "rows", [b'{"seq":%d,"text":"%s"}\n' % (n, b"x" * 100) for n in range(5)]
+    with FileSink(path, JsonLines()) as sink:
+        sink.send(rows[:1])
+        with no_file_above(len(rows[0]) + 50), pytest.raises(NotTaken) as raised:
+            sink.send(rows[1:])
+        assert raised.value.retry
+        sink.send(rows[1:])
+    assert b"".join(rows) == path.read_bytes()
+
+
+def test_what_is_no_answer_at_all_is_tried_again(trail_of: TrailOf, tmp_path: Path, collector: Collector) -> None:
+    """Something else listens there for a while."""
+    trail_of(20)
+    collector.stop()
+    with socket.create_server(("127.0.0.1", collector.port)) as other:
+        process = follow(tmp_path, "--cursor-file", "cursor", "--to", collector.url)
+        connection, _ = other.accept()
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(b"SSH-2.0-something\r\n")
+    assert process.stderr is not None
+    assert "cannot be reached" in process.stderr.readline()
+    collector.start()
+    assert 0 == process.wait(timeout=60)
+    process.communicate()
+    assert set(range(20)) <= set(collector.seqs())
+
+
+@pytest.mark.parametrize("token", ["canary\nX-Other: 1", "canary 1", "canäry", "canary\x00"])
+def test_a_token_that_cannot_stand_in_a_header_is_refused(token: str, collector: Collector) -> None:
+    """At once, instead of being tried for ever, and without being shown."""
+    with pytest.raises(ConfigError, match="--token-env") as raised:
+        HttpSink(collector.url, JsonLines(), token)
+    assert "can" not in str(raised.value).removeprefix("--token-env")
 
 
 def test_a_refusal_for_good_ends_the_export_in_one_line(

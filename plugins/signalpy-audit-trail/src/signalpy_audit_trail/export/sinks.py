@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -17,6 +19,8 @@ from signalpy_audit_trail.export.formats.contract import Format, Lines
 
 TIMEOUT: Final = 30.0
 """Seconds that a collector may take to answer."""
+_TOKEN: Final = re.compile(r"[!-~]+")
+"""What stands in a header as it is (RFC 9110, section 5.5)."""
 
 
 class NotTaken(OSError):
@@ -41,15 +45,23 @@ class Sink(Protocol):
 
 
 class FileSink:
-    """Appends rows to a file (mode 0600), durably. A row that a crash cut off is removed first: it comes again."""
+    """Appends rows to a file (mode 0600), durably. A row that a crash cut off is removed first: it comes again.
+
+    :raises ConfigError: the file holds something else than rows of this format; it is left as it is.
+    """
 
     def __init__(self, path: Path, form: Lines) -> None:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        end = self._whole(os.fstat(self._file).st_size)
-        os.ftruncate(self._file, end)
-        if end == 0:
-            self._write(form.head)
+        try:
+            self._refuse_foreign(form)
+            self._end = self._whole(os.fstat(self._file).st_size)
+            os.ftruncate(self._file, self._end)
+            if self._end == 0:
+                self._append(form.head)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -62,8 +74,8 @@ class FileSink:
     def send(self, rows: Sequence[bytes]) -> None:
         """Append, and sync."""
         try:
-            self._write(b"".join(rows))
-            os.fsync(self._file)
+            os.ftruncate(self._file, self._end)  # what an earlier try wrote of a batch
+            self._append(b"".join(rows))
         except OSError as error:
             raise NotTaken(f"{self._path}: {error.strerror}", retry=True) from error
 
@@ -71,10 +83,19 @@ class FileSink:
         """Close the file."""
         os.close(self._file)
 
-    def _write(self, data: bytes) -> None:
+    def _append(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(self._file, view) :]
+        os.fsync(self._file)
+        self._end += len(data)
+
+    def _refuse_foreign(self, form: Lines) -> None:
+        expected = form.head or form.start
+        found = os.pread(self._file, len(expected), 0)
+        if found != expected[: len(found)]:
+            problem = f"it does not begin as an export in {form.name}, so that nothing is appended"
+            raise ConfigError(f"{self._path}: {problem}; give another file", key="output")
 
     def _whole(self, size: int) -> int:
         """Where the last whole row ends."""
@@ -112,13 +133,15 @@ class HttpSink:
 
     :param url: ``http://…`` or ``https://…``.
     :param token: sent as ``Authorization: Bearer …``.
-    :raises ConfigError: the URL is none of a collector.
+    :raises ConfigError: the URL is none of a collector, or the token cannot stand in a header.
     """
 
     def __init__(self, url: str, form: Format, token: str | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
             raise ConfigError("--to: expected http://HOST… or https://HOST…, without user and password", key="to")
+        if token is not None and _TOKEN.fullmatch(token) is None:
+            raise ConfigError("--token-env: expected a token of printable ASCII without spaces", key="token-env")
         self._url = url
         self._form = form
         self._place = f"{parts.scheme}://{parts.hostname}"
@@ -142,7 +165,7 @@ class HttpSink:
             error.close()
             again = error.code >= 500 or error.code in (408, 425, 429)
             raise NotTaken(f"{self._place} answered {error.code} {error.reason}", retry=again) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
             raise NotTaken(f"{self._place} cannot be reached: {reason}", retry=True) from None
 

@@ -21,6 +21,7 @@ class CloudEvents(Lines):
 
     name: ClassVar[str] = "cloudevents"
     media_type: ClassVar[str] = "application/cloudevents-batch+json"
+    start: ClassVar[bytes] = b'{"specversion":"1.0","id":"'
 
     def row(self, entry: Entry) -> bytes:
         """One event and a line feed."""

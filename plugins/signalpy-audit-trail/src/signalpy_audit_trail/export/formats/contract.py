@@ -66,6 +66,8 @@ class Lines:
     verbatim: ClassVar[bool] = False
     head: ClassVar[bytes] = b""
     """What stands before the first row."""
+    start: ClassVar[bytes] = b""
+    """What every row begins with."""
 
     def batch(self, rows: Sequence[bytes]) -> bytes:
         """Return several rows as one message: one after the other."""

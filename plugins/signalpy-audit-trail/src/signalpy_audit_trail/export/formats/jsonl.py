@@ -14,6 +14,7 @@ class JsonLines(Lines):
 
     name: ClassVar[str] = "jsonl"
     media_type: ClassVar[str] = "application/x-ndjson"
+    start: ClassVar[bytes] = b'{"seq":'
     verbatim: ClassVar[bool] = True
 
     def row(self, entry: Entry) -> bytes:

@@ -59,6 +59,7 @@ class Ocsf(Lines):
 
     name: ClassVar[str] = "ocsf"
     media_type: ClassVar[str] = "application/x-ndjson"
+    start: ClassVar[bytes] = b'{"class_uid":'
 
     def __init__(self, accounts: Sequence[str] = ("user.*", "users.*")) -> None:
         self._accounts = tuple(accounts)

@@ -30,6 +30,7 @@ class Syslog(Lines):
 
     name: ClassVar[str] = "syslog"
     media_type: ClassVar[str] = "application/syslog"
+    start: ClassVar[bytes] = b"<1"
 
     def row(self, entry: Entry) -> bytes:
         """One message and a line feed."""
