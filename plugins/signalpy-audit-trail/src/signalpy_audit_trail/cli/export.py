@@ -20,6 +20,7 @@ from signalpy_audit_trail.checkpoints import sign_head
 from signalpy_audit_trail.cli.filters import filter_options
 from signalpy_audit_trail.cli.keys import keys_folder
 from signalpy_audit_trail.cli.place import Place, opened, trail_options
+from signalpy_audit_trail.cli.targets import check_targets
 from signalpy_audit_trail.export import FORMATS, Format, Source, format_named, write_export
 from signalpy_audit_trail.export.following import CursorFile, Follower
 from signalpy_audit_trail.export.formats.contract import Lines
@@ -73,9 +74,11 @@ def export(
     if goes_on and not chosen.linewise:
         raise click.UsageError(f"the rows of {form} cannot be sent one by one; leave out --follow and --cursor-file")
     with opened(store, index) as place:
+        proof = manifest or (f"{output}.manifest" if output is not None and not goes_on else None)
+        check_targets(place, {"output": output, "manifest": proof, "cursor-file": cursor_file})
         place.record_access("audit-trail.export", {"format": form, **filters})
         if not goes_on:
-            _whole(place, chosen, question, filters, output=output, manifest=manifest)
+            _whole(place, chosen, question, filters, output=output, proof=proof)
             place.tell_of_keys(filters.get("subject"))
             return
         cursor = CursorFile(Path(cursor_file)) if cursor_file is not None else None
@@ -89,13 +92,12 @@ def _format(name: str) -> Format:
 
 
 def _whole(
-    place: Place, form: Format, question: Query, given: dict[str, Any], *, output: str | None, manifest: str | None
+    place: Place, form: Format, question: Query, given: dict[str, Any], *, output: str | None, proof: str | None
 ) -> None:
-    checkpoint = _signed(place) if output is not None or manifest is not None else None
+    checkpoint = _signed(place) if proof is not None else None
     source = Source(place.reader, place.view, filters=question.filters, given=given, checkpoint=checkpoint)
-    proof = manifest or (f"{output}.manifest" if output is not None else None)
     writing = _writing(output or "standard output")
-    with _written(proof) as proving, _written(output) as rows, _progress(source.size) as bar, writing:
+    with _ending(), _written(proof) as proving, _written(output) as rows, _progress(source.size) as bar, writing:
         end = write_export(source, form, rows or sys.stdout.buffer, proving, progress=bar)
         sys.stdout.buffer.flush()
     if output is not None:
@@ -129,7 +131,7 @@ def _sending(
 
 def _sink(form: Format, output: str | None, collector: str | None, token_env: str | None, *, begin: bool) -> Sink:
     if collector is not None:
-        token = os.environ.get(token_env) if token_env is not None else None
+        token = os.environ.get(token_env, "").strip() if token_env is not None else None
         if token_env is not None and not token:
             raise ConfigError(f"--token-env: the environment variable {token_env} is not set", key="token-env")
         return HttpSink(collector, form, token)
@@ -207,6 +209,21 @@ def _stopping() -> Iterator[threading.Event]:
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """Ends by an exception on SIGTERM and SIGHUP, so that nothing half done is left behind."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

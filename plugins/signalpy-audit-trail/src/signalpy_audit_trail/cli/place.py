@@ -51,6 +51,7 @@ class Place:
     """One trail, for one command.
 
     :param url: the store.
+    :ivar path: of the trail's file or folder; ``None`` for a trail that has no place among the files of this host.
     :ivar folder: beside the trail, in which its keys lie unless the configuration says otherwise.
     :ivar writable: whether this process may append to it.
     :param index: where to keep what searching derives, if not at the store's own place.
@@ -61,6 +62,7 @@ class Place:
         given = options()
         self._permitted = permitted(given.configuration.plugins if given.configured else None)
         driver, location = find_driver(url, allowed=self._permitted, installed=given.reading.installed)
+        self.path: Path | None = driver.path(location)
         self.folder: Path | None = keys_of(driver, location)
         self.reader: StoreReader = driver.read(location, index=index)
         self.writable = driver.writable(location)

@@ -1,0 +1,120 @@
+"""What a command writes never lands on the trail, on its keys, or on something that is none of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signalpy_audit_trail.commit import append_sync
+from signalpy_audit_trail.stores import open_store
+
+EXPORT = [sys.executable, "-m", "signalpy", "audit", "export", "--store"]
+
+
+def export(folder: Path, *words: str, store: str = "trail") -> subprocess.CompletedProcess[str]:
+    """The command, for real."""
+    return subprocess.run([*EXPORT, store, *words], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """What every file holds."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make: Any) -> Path:
+    """A trail that has its keys, as a file and as a database, and names that lead to them in a roundabout way."""
+    for url in ("trail", "sqlite:trail.db"):
+        store = open_store(f"file://{tmp_path / url}" if url == "trail" else f"sqlite://{tmp_path / 'trail.db'}")
+        append_sync(store, *(make(action="account.transfer") for _ in range(5)))
+        store.close()
+        assert 0 == export(tmp_path, "-o", f"first-{url[-2:]}", store=url).returncode
+    (tmp_path / "way").symlink_to("trail")
+    (tmp_path / "there").symlink_to("trail.keys/signing.key")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    return tmp_path
+
+
+OWN = ["trail/00000000000000000000.jsonl", "trail/new", "trail", "trail.keys/signing.key", "trail.keys/new",
+       "way/checkpoint", "there", "folder/../trail/checkpoint"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("how", [("-o",), ("-o", "rows", "--manifest"), ("--follow", "-o"), ("--cursor-file",)])
+def test_an_export_never_writes_over_its_trail(folder: Path, name: str, how: tuple[str, ...]) -> None:
+    """Neither over the log nor over the keys, whatever leads there: one line, exit code 2, nothing changed."""
+    before = contents(folder)
+    done = export(folder, *how, name)
+    assert (2, 1, "") == (done.returncode, done.stderr.count("\n"), done.stdout)
+    assert "belongs to the trail or its keys" in done.stderr
+    assert before == contents(folder)
+
+
+@pytest.mark.parametrize("name", ["trail.db", "trail.db-wal", "trail.db.keys/x"])
+def test_a_database_and_what_lies_beside_it_are_safe_too(folder: Path, name: str) -> None:
+    """A trail in one file has more than one file."""
+    before = contents(folder)
+    done = export(folder, "-o", name, store="sqlite:trail.db")
+    assert (2, before) == (done.returncode, contents(folder))
+    assert "belongs to the trail" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("-o", "rows", "--manifest", "rows"), "--manifest and --output name the same file"),
+        (("-o", "rows", "--manifest", "folder/../rows"), "--manifest and --output name the same file"),
+        (("-o", "rows", "--cursor-file", "rows"), "--cursor-file and --output name the same file"),
+        (("-o", "folder"), "expected a file, found a folder"),
+        (("-o", "pipe"), "expected a file, found a device or a pipe"),
+        (("-o", "/dev/null"), "expected a file, found a device or a pipe"),
+        (("--follow", "-o", "pipe"), "expected a file, found a device or a pipe"),
+    ],
+)
+def test_two_things_never_go_into_one_file(folder: Path, words: tuple[str, ...], told: str) -> None:
+    """Nor into what is no file: a device would be replaced by one."""
+    before = contents(folder)
+    done = export(folder, *words)
+    assert (2, 1) == (done.returncode, done.stderr.count("\n"))
+    assert told in done.stderr
+    assert before == contents(folder)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "cloudevents", "ocsf", "syslog"])
+def test_rows_are_not_appended_to_what_is_no_export(folder: Path, form: str) -> None:
+    """A file of somebody's without a line feed at its end was taken for a row that a crash had cut off."""
+    (folder / "letter").write_text("not for an export")
+    done = export(folder, "--cursor-file", "cursor", "-o", "letter", "--format", form)
+    assert (2, "not for an export") == (done.returncode, (folder / "letter").read_text())
+    assert f"does not begin as an export in {form}" in done.stderr
+    assert not (folder / "cursor").exists()
+    for _ in range(2):
+        assert 0 == export(folder, "--cursor-file", "cursor", "-o", "rows", "--format", form).returncode
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_export_that_is_ended_leaves_nothing(tmp_path: Path, make: Any, number: signal.Signals) -> None:
+    """Neither rows nor manifest, nor what was to become them."""
+    store = open_store(f"file://{tmp_path / 'trail'}")
+    for _ in range(30):
+        append_sync(store, *(make(action="account.transfer") for _ in range(1000)))
+    store.close()
+    command = [*EXPORT, "trail", "--format", "ocsf", "-o", "rows"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not any(path.stat().st_size for path in tmp_path.glob(".rows.*")):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert 0 != process.returncode
+    assert {"trail", "trail.keys"} == {path.name for path in tmp_path.iterdir()}
