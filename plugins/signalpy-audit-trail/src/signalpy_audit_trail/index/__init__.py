@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from signalpy_audit_trail.index.answers import Place
     from signalpy_audit_trail.index.check import WHOLE, check_index, compare_index, parts_in, parts_of
-    from signalpy_audit_trail.index.index import Index, Log
+    from signalpy_audit_trail.index.index import Index, Known, Log
 
-__all__ = ["WHOLE", "Index", "Log", "Place", "check_index", "compare_index", "parts_in", "parts_of"]
+__all__ = ["WHOLE", "Index", "Known", "Log", "Place", "check_index", "compare_index", "parts_in", "parts_of"]
 
-_PLACES = {"Place": "answers", "Index": "index", "Log": "index"}
+_PLACES = {"Place": "answers", "Index": "index", "Known": "index", "Log": "index"}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -22,8 +22,11 @@ _log = logging.getLogger("signalpy.audit_trail.index")
 _CHUNK = 4000
 """Records per transaction: others wait for no longer than this takes."""
 _MOST_UNDONE = 50_000
+_ANY = (1 << 63) - 1
 
 T = TypeVar("T")
+Holders: TypeAlias = dict[str, list[tuple[int, bytes]]]
+"""By id the leaves whose ``id`` or ``duplicate_of`` it is, each after its position, in their order."""
 
 
 class Log(Protocol):
@@ -46,15 +49,31 @@ class Log(Protocol):
         """Return the segment that holds a position, by the position of its first leaf."""
 
 
+class Known(NamedTuple):
+    """What an index knows that may be behind its log.
+
+    :param end: position, segment and byte of the first leaf that it does not know.
+    :param holders: who holds the ids that were asked for, among the leaves before that.
+    """
+
+    end: tuple[int, int, int]
+    holders: Holders
+
+
 class _Id(msgspec.Struct):
     id: str | None = None
 
 
 class Index:
-    """Answers questions about a log, from any thread; each call brings it up to the head that it is given."""
+    """Answers questions about a log, from any thread; each call but `known` brings it up to the head that it is given.
 
-    def __init__(self, log: Log, path: Path, *, chosen: bool = False) -> None:
+    :param chosen: a person gave the path; a file there that is no index is then left alone.
+    :param lasting: only a file will do; where it cannot be kept, that is an error, and nothing is derived in memory.
+    """
+
+    def __init__(self, log: Log, path: Path, *, chosen: bool = False, lasting: bool = False) -> None:
         self._log = log
+        self._lasting = lasting
         self._database = Database(path, log.origin, chosen=chosen)
         self._terms = Terms()
         self._opened = 0
@@ -90,18 +109,25 @@ class Index:
         """Count the leaves that pass, as `signalpy_audit_trail.store.StoreReader.count` says."""
         return self._answer(head, lambda connection: answers.count(connection, filters, by, head=head))
 
-    def held(self, ids: Iterable[str], *, head: int) -> Mapping[str, list[tuple[int, bytes]]]:
-        """Return for each id that is held the leaves whose ``id`` or ``duplicate_of`` it is, by position."""
+    def known(self, ids: Iterable[str], *, head: int) -> Known:
+        """Return who holds ids, as far as the index has come, and how far that is. Nothing is derived or undone.
 
-        def find(connection: sqlite3.Connection) -> dict[str, list[tuple[int, bytes]]]:
-            found: dict[str, list[tuple[int, bytes]]] = {}
-            holders = list(answers.holders(connection, ids))
-            leaves = self._leaves([place for _, place in holders])
-            for (name, place), leaf in zip(holders, leaves, strict=True):
-                found.setdefault(name, []).append((place[0], leaf))
-            return found
-
-        return self._answer(head, find)
+        :param head: leaves from here on do not count, since they may be gone again.
+        :raises StoreError: it cannot be read. One that does not fit is thrown away.
+        """
+        error: Exception
+        try:
+            with self._database.connection() as connection:
+                connection.execute("BEGIN")
+                size = self._agreed(connection, head)
+                holders = self._holders(connection, ids, size)
+                return Known(_end(connection, size), holders)
+        except sqlite3.OperationalError as caught:
+            error = caught
+        except (StaleIndexError, sqlite3.DatabaseError) as caught:
+            error = caught
+            self._database.renew(str(caught))
+        raise self._unusable(error) from error
 
     def close(self) -> None:
         """Close the index's file; harmless when done twice."""
@@ -129,11 +155,16 @@ class Index:
                     return work(connection)
             except sqlite3.OperationalError as caught:
                 error = caught
+                if self._lasting:
+                    raise self._unusable(caught) from caught
                 self._database.use_memory(caught)
             except (StaleIndexError, sqlite3.DatabaseError) as caught:
                 error = caught
                 self._database.renew(str(caught))
         raise StoreError(f"{self.path}: the index cannot be derived from the log: {error}", path=self.path) from error
+
+    def _unusable(self, error: Exception) -> StoreError:
+        return StoreError(f"{self.path}: the index cannot be used: {error}", path=self.path)
 
     def _step(self, connection: sqlite3.Connection, head: int) -> bool:
         """Index one chunk; tell whether there are leaves below ``head`` left."""
@@ -174,16 +205,30 @@ class Index:
     def _undo(self, connection: sqlite3.Connection) -> int:
         """Forget the last records: they were seen before they were durable, and the log has others in their place."""
         connection.execute("BEGIN IMMEDIATE")
-        size = keep = _end(connection)[0]
-        while keep > 0 and not self._is_there(connection, keep - 1):
-            keep -= 1
-            if size - keep > _MOST_UNDONE:
-                raise StaleIndexError("the log has other records than it knows")
+        size = _end(connection)[0]
+        keep = self._agreed(connection, size)
         _log.warning("%s forgets %d records that the log does not hold any more", self.path, size - keep)
         connection.execute("DELETE FROM record WHERE seq >= ?", (keep,))
         connection.execute("DELETE FROM concern WHERE seq >= ?", (keep,))
         connection.execute("COMMIT")
         return keep
+
+    def _agreed(self, connection: sqlite3.Connection, most: int) -> int:
+        """Return how many records, of the first ``most``, the index knows as the log has them."""
+        size = keep = min(_end(connection)[0], most)
+        while keep > 0 and not self._is_there(connection, keep - 1):
+            keep -= 1
+            if size - keep > _MOST_UNDONE:
+                raise StaleIndexError("the log has other records than it knows")
+        return keep
+
+    def _holders(self, connection: sqlite3.Connection, ids: Iterable[str], size: int) -> Holders:
+        found: Holders = {}
+        held = [(name, place) for name, place in answers.holders(connection, ids) if place[0] < size]
+        leaves = self._leaves([place for _, place in held])
+        for (name, place), leaf in zip(held, leaves, strict=True):
+            found.setdefault(name, []).append((place[0], leaf))
+        return found
 
     def _leaves(self, places: Sequence[Place]) -> list[bytes]:
         leaves = []
@@ -194,10 +239,10 @@ class Index:
         return leaves
 
 
-def _end(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """Return the number of records known, and the place where the next one is looked for."""
-    sql = "SELECT seq + 1, segment, byte + length + 1 FROM record ORDER BY seq DESC LIMIT 1"
-    found: tuple[int, int, int] = connection.execute(sql).fetchone() or (0, 0, 0)
+def _end(connection: sqlite3.Connection, most: int = _ANY) -> tuple[int, int, int]:
+    """Return the number of records known, of the first ``most``, and the place where the next one is looked for."""
+    sql = "SELECT seq + 1, segment, byte + length + 1 FROM record WHERE seq < ? ORDER BY seq DESC LIMIT 1"
+    found: tuple[int, int, int] = connection.execute(sql, (most,)).fetchone() or (0, 0, 0)
     return found
 
 

@@ -35,7 +35,7 @@ class Indexer:
 
     def __init__(self, layout: Layout, origin: str) -> None:
         self._log = _PacedLog(layout, origin)
-        self._index = Index(self._log, layout.index)
+        self._index = Index(self._log, layout.index, lasting=True)
         self._head = 0
         self._known = 0
         self._pending = threading.Event()

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from signalpy_audit_trail.index import Index
 from signalpy_audit_trail.private import make_folder, replace_file
 from signalpy_audit_trail.signing import signed_size
 from signalpy_audit_trail.store import LogRolledBack, StoreClosed, StoreError, StoreForked, StoreMissing, WriteFailed
@@ -17,6 +16,7 @@ from signalpy_audit_trail.stores.file.indexing import Indexer
 from signalpy_audit_trail.stores.file.layout import Layout, Metadata, create_metadata, read_metadata
 from signalpy_audit_trail.stores.file.log import SegmentLog
 from signalpy_audit_trail.stores.file.reading import FileLog, FileReader, read_checkpoint
+from signalpy_audit_trail.stores.file.repeats import Repeats
 from signalpy_audit_trail.stores.file.tree import TreeWriter
 from signalpy_audit_trail.stores.markers import Leftover, Markers
 from signalpy_audit_trail.stores.place import url_of
@@ -71,7 +71,7 @@ class FileStore:
             if isinstance(error, OSError) and not isinstance(error, StoreError):
                 raise _unwritable(root, error) from error
             raise
-        self._index = Index(self._reading, self._layout.index)
+        self._repeats = Repeats(self._reading, self._layout.index)
         if not guest:
             self._worker = Indexer(self._layout, self.origin)
         _open_stores.add(self)
@@ -95,9 +95,9 @@ class FileStore:
             self._markers.settle()
 
     def prepare(self, ids: Sequence[str]) -> None:
-        """Index what is there, so that little is left to do while the turn is held."""
+        """Read what is there, so that little is left to do while the turn is held."""
         if ids:
-            self._index.catch_up(self._reading.size())
+            self._repeats.prepare(self.size)
 
     @contextmanager
     def turn(self) -> Iterator[FileTurn]:
@@ -111,7 +111,7 @@ class FileStore:
         before = self.size
         try:
             self._grow_tree(lambda: self._tree.catch_up(self._reading.leaves, before))
-            yield FileTurn(self, self._segments, self._index)
+            yield FileTurn(self, self._segments, self._repeats)
         finally:
             self._segments.end()
             if self._worker is not None and self.size > before:
@@ -146,7 +146,7 @@ class FileStore:
         _open_stores.discard(self)
         if self._worker is not None:
             self._worker.close()
-        self._index.close()
+        self._repeats.close()
         self._reading.close()
         self._let_go()
 
@@ -204,10 +204,10 @@ class FileStore:
 class FileTurn:
     """`signalpy_audit_trail.store.Turn` of a trail in a folder."""
 
-    def __init__(self, store: FileStore, segments: SegmentLog, index: Index) -> None:
+    def __init__(self, store: FileStore, segments: SegmentLog, repeats: Repeats) -> None:
         self._store = store
         self._segments = segments
-        self._index = index
+        self._repeats = repeats
 
     @property
     def size(self) -> int:
@@ -216,7 +216,7 @@ class FileTurn:
 
     def held(self, ids: Iterable[str]) -> Mapping[str, Sequence[tuple[int, bytes]]]:
         """Return the leaves that hold ids."""
-        return self._index.held(ids, head=self.size)
+        return self._repeats.held(ids, head=self.size)
 
     def append(self, leaves: Sequence[bytes]) -> None:
         """Append leaves; they are durable when this returns."""
