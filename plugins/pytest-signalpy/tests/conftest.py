@@ -150,6 +150,7 @@ class Plugin:
         self.site = pytester.mkdir("site")
         self.files = {"signalpy_sample/__init__.py": PLUGIN, "signalpy_sample/py.typed": ""}
         self.metadata = METADATA
+        self.entry_points = "[signalpy.components]\nsample = signalpy_sample:Sample\n"
         self.contract = CONTRACT
 
     def edit(self, old: str, new: str) -> None:
@@ -166,8 +167,7 @@ class Plugin:
         """The result of its tests, and the checks of the report by name."""
         name = self.metadata.partition("Name: ")[2].partition("\n")[0].replace("-", "_")
         info = f"{name}-1.0.dist-info"
-        entry = "[signalpy.components]\nsample = signalpy_sample:Sample\n"
-        installed = {**self.files, f"{info}/METADATA": self.metadata, f"{info}/entry_points.txt": entry}
+        installed = {**self.files, f"{info}/METADATA": self.metadata, f"{info}/entry_points.txt": self.entry_points}
         for path, text in installed.items():
             (self.site / path).parent.mkdir(exist_ok=True)
             (self.site / path).write_text(text)

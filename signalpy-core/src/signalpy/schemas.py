@@ -28,12 +28,19 @@ Upcaster: TypeAlias = Callable[[Payload], Payload]
 Flag: TypeAlias = Literal["upcast", "newer", "older", "failed"]
 F = TypeVar("F", bound=Upcaster)
 
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _STAMP: Final = re.compile(r"(?P<type>.+)/v(?P<version>[1-9]\d{0,8})", re.DOTALL)
 
 
 def stamp(event_type: str, version: int) -> str:
     """``"account.transfer/v2"``."""
     return f"{event_type}/v{version}"
+
+
+def json_schema(model: Any) -> dict[str, Any]:
+    """The JSON Schema of a typed event: draft 2020-12, with the event's stamp in its ``$id``."""
+    told = stamp(model.event_type, model.event_version)
+    return {"$schema": DIALECT, "$id": f"urn:signalpy:event:{told}", **model.model_json_schema()}
 
 
 def parsed(schema: str) -> tuple[str, int] | None:

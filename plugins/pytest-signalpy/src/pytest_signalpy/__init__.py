@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_signalpy.journal import Invocations as Invocations
     from pytest_signalpy.journal import Published as Published
     from pytest_signalpy.journal import PublishedEvent as PublishedEvent
+    from pytest_signalpy.samples import SampleContract as SampleContract
     from pytest_signalpy.trail import AuditTrailView as AuditTrailView
 
 _HOME = {
@@ -25,6 +26,7 @@ _HOME = {
     "PluginContract": "pytest_signalpy.contract",
     "Published": "pytest_signalpy.journal",
     "PublishedEvent": "pytest_signalpy.journal",
+    "SampleContract": "pytest_signalpy.samples",
 }
 
 __all__ = list(_HOME)

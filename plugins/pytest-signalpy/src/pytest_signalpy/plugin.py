@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -18,12 +18,20 @@ if TYPE_CHECKING:
     from pytest_signalpy.trail import AuditTrailView
     from signalpy import Kernel
 
+WRITTEN: Final = pytest.StashKey[list[str]]()
+"""The samples that this session has written, as shown."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the option for the report of ``PluginContract``."""
+    """Adds the options of the contracts."""
     group = parser.getgroup("signalpy")
     group.addoption(
-        "--signalpy-report", metavar="FILE", help="write how the checks of PluginContract ended to FILE, as JSON"
+        "--signalpy-report", metavar="FILE", help="write how the checks of the contracts ended to FILE, as JSON"
+    )
+    group.addoption(
+        "--signalpy-write-samples",
+        action="store_true",
+        help="write the samples that SampleContract misses, from its examples; none that is there is changed",
     )
 
 
@@ -41,6 +49,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(driving.asyncio_fixtures(), "signalpy-asyncio")
     if config.pluginmanager.hasplugin("anyio"):
         config.pluginmanager.register(driving.anyio_fixtures(), "signalpy-anyio")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tells which samples were written."""
+    for path in config.stash.get(WRITTEN, []):
+        terminalreporter.write_line(f"signalpy: {path} is written; commit it")
 
 
 @pytest.fixture

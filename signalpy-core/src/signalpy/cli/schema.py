@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +14,6 @@ from signalpy.matching import did_you_mean
 
 if TYPE_CHECKING:
     from signalpy.schemas import Schemas
-
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 @click.command()
@@ -32,18 +30,17 @@ def schema(event_type: str | None, *, as_json: bool) -> None:
         raise Failure(f"no typed event {event_type!r} is known.{hint} See: signalpy schema")
     models = [each for each in schemas.models() if event_type in (None, each[0])]
     if as_json:
-        print_json(dict(_json_schema(*each) for each in models))
+        print_json(_json_schemas(models))
     elif not models:
         click.echo("signalpy: no typed event is known: no component has one, and no distribution names one", err=True)
     else:
         print_columns(("EVENT", "READS", "FIELDS"), [_row(schemas, *each) for each in models])
 
 
-def _json_schema(event_type: str, version: int, model: Any) -> tuple[str, dict[str, Any]]:
-    from signalpy.schemas import stamp
+def _json_schemas(models: list[tuple[str, int, type]]) -> dict[str, dict[str, Any]]:
+    from signalpy.schemas import json_schema, stamp
 
-    told = stamp(event_type, version)
-    return told, {"$schema": DIALECT, "$id": f"urn:signalpy:event:{told}", **model.model_json_schema()}
+    return {stamp(event_type, version): json_schema(model) for event_type, version, model in models}
 
 
 def _row(schemas: Schemas, event_type: str, version: int, model: Any) -> tuple[str, str, str]:

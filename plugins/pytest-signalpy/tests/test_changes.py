@@ -1,0 +1,114 @@
+"""Changes of a JSON Schema: those after which old payloads mean something else, and those after which they do not."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from pytest_signalpy.samples.changes import changes
+
+
+class Line(BaseModel):
+    """A line of an order."""
+
+    sku: str
+    price: Decimal
+
+
+class Priced(BaseModel):
+    """Another line."""
+
+    sku: str
+    price: str
+
+
+class Node(BaseModel):
+    """One that holds itself."""
+
+    below: list[Node] = []
+
+
+class Tree(BaseModel):
+    """Another one."""
+
+    below: list[Tree] = []
+    name: int = 0
+
+
+class Colour(Enum):
+    """Two of them."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+def schema(**fields: Any) -> dict[str, Any]:
+    """The JSON Schema of a model with these fields."""
+    return create_model("Model", **fields).model_json_schema()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ({"a": str}, {}, ["a is gone"]),
+        ({"a": str}, {"b": str}, ["a is gone", "b is new and required"]),
+        ({"a": (str, "")}, {"a": str}, ["a could be left out, and is required"]),
+        ({"a": int}, {"a": str}, ["a was integer, is string"]),
+        ({"a": str}, {"a": str | None}, ["a was string, is null or string"]),
+        ({"a": int}, {"a": float}, ["a was integer, is number"]),
+        ({"a": list[Line]}, {"a": list[Priced]}, ["a[].price was number or string, is string"]),
+        ({"a": dict[str, int]}, {"a": dict[str, str]}, ["a.* was integer, is string"]),
+        ({"a": Line | None}, {"a": Priced | None}, ["a.price was number or string, is string"]),
+        ({"a": tuple[int, str]}, {"a": tuple[int, int]}, ["a[1] was string, is integer"]),
+        ({"a": tuple[int, str]}, {"a": tuple[int, str, int]}, ["a was array of 2, is array of 3"]),
+        ({"a": Literal["x", "y"]}, {"a": Literal["x"]}, ['a no longer takes "y"']),
+        ({"a": str}, {"a": Colour}, ['a took any value, and takes only "red", "blue"']),
+        ({"a": str}, {"a": Annotated[str, Field(max_length=3)]}, ["a has a new limit, maxLength 3"]),
+        (
+            {"a": Annotated[int, Field(ge=1)]}, {"a": Annotated[int, Field(ge=2)]}, ["a: minimum was 1, is 2"]
+        ),
+        ({"a": Annotated[int, Field(le=9)]}, {"a": Annotated[int, Field(le=5)]}, ["a: maximum was 9, is 5"]),
+        ({"a": list[int]}, {"a": set[int]}, ["a: its elements have to differ now"]),
+        ({"a": int}, {"a": Annotated[int, Field(multiple_of=5)]}, ["a: multipleOf was not set, is 5"]),
+        ({"a": dict[str, Any]}, {"a": Line}, ["a.sku is new and required", "a.price is new and required"]),
+        ({"a": Any}, {"a": int}, ["a was anything, is integer"]),
+        ({"a": Node}, {"a": Tree}, []),
+    ],
+)  # fmt: skip
+def test_a_change_of_meaning_is_told(old: dict[str, Any], new: dict[str, Any], told: list[str]) -> None:
+    """Each with the path of its field; a field that may be left out is none."""
+    assert told == changes(schema(**old), schema(**new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"a": str}, {"a": Annotated[str, Field(title="A", description="of it", examples=["x"])]}),
+        ({"a": str}, {"a": (str, "")}),
+        ({"a": str}, {"a": str, "b": (int, 0)}),
+        ({"a": Annotated[int, Field(le=5)]}, {"a": Annotated[int, Field(le=9)]}),
+        ({"a": Annotated[int, Field(le=5)]}, {"a": int}),
+        ({"a": Literal["x"]}, {"a": Literal["x", "y"]}),
+        ({"a": Line}, {"a": Line}),
+        ({"a": int | str}, {"a": str | int}),
+    ],
+)
+def test_what_only_adds_or_describes_is_no_change(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Nothing is told."""
+    assert [] == changes(schema(**old), schema(**new))
+
+
+def test_a_model_that_holds_itself_ends() -> None:
+    """References that come back are followed once; a change behind them is found."""
+    text = create_model("Leaf", below=(list[Tree], []), name=(str, ""))
+    assert ["name was integer, is string"] == changes(Tree.model_json_schema(), text.model_json_schema())
+
+
+def test_a_class_that_closes_itself() -> None:
+    """Further fields that were ignored are refused."""
+    closed = create_model("Model", __config__=ConfigDict(extra="forbid"), a=str).model_json_schema()
+    assert ["the payload takes no further fields any more"] == changes(schema(a=str), closed)
