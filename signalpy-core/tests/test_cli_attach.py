@@ -9,8 +9,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from conftest import Site
 
 ONE_FILE = '''
 from signalpy import component, runnable
@@ -143,3 +147,33 @@ def test_no_name_commands_the_terminal_of_the_operator(folder: Path) -> None:
         done = signalpy(folder, *words)
         assert "\\u001b[" in done.stdout or "\\x1b[" in done.stdout + done.stderr, words
         assert (done.stdout + done.stderr).replace("\n", "").isprintable(), words
+
+
+TOOLS = """
+import click
+
+from signalpy.cli import attachable, options
+
+
+@attachable
+@click.command()
+def asks():
+    click.echo(f"asks {options().attach}")
+
+
+@click.command()
+def reads():
+    click.echo("reads")
+"""
+
+
+def test_a_command_of_a_plugin_says_that_it_asks(site: Site) -> None:
+    """One that does not say so is refused with ``--attach``, before it could do something else than is meant."""
+    entry_points = "[signalpy.commands]\nasks = acme_tools:asks\nreads = acme_tools:reads\n"
+    site.install("acme-tools", entry_points=entry_points, modules={"acme_tools.py": TOOLS})
+    assert "asks s\n" == site.signalpy("--attach", "s", "asks").stdout
+    assert "reads\n" == site.signalpy("reads").stdout
+    done = site.signalpy("reads", "--attach", "s")
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "reads cannot be asked of a process that runs; leave out --attach" in done.stderr
+    assert "Did you mean 'reads'?" in site.signalpy("reeds", "--attach", "s").stderr

@@ -182,6 +182,31 @@ def test_a_page_is_full_and_says_whether_there_is_more(reader: FileReader, put: 
     assert [5, 4, 3, 2, 1] == [entry["seq"] for entry in ask(reader, {"limit": 5})["entries"]]
 
 
+def test_a_page_may_be_bounded_in_bytes_too(reader: FileReader, put: Callable[..., Any]) -> None:
+    """It ends before it has more, has one record at least, and the cursor goes on behind it."""
+    put(*({"data": {"text": "x" * 1000}} for _ in range(6)))
+    asked: dict[str, Any] = {"order": "asc", "max_bytes": 2999, "stored": True}
+    seen, sizes, cursor = [], [], None
+    while True:
+        page = ask(reader, {**asked, "cursor": cursor})
+        seen += [msgspec.json.decode(text)["seq"] for text in page["entries"]]
+        sizes.append(len(page["entries"]))
+        if (cursor := page["next"]) is None:
+            break
+    assert ([0, 1, 2, 3, 4, 5], [2, 2, 2]) == (seen, sizes)
+    assert 1 == len(ask(reader, {"max_bytes": 1})["entries"])
+    assert ask(reader, {"limit": 6, "max_bytes": 1 << 20})["next"] is None
+    with pytest.raises(QueryError, match="max_bytes: expected a whole number from 1, found 0"):
+        ask(reader, {"max_bytes": 0})
+
+
+def test_entries_may_come_as_they_are_stored(reader: FileReader, put: Callable[..., Any], root: Path) -> None:
+    """Text for text, the newest first like any."""
+    put({"actor": "ä"}, {})
+    stored = (root / "00000000000000000000.jsonl").read_text().splitlines()
+    assert stored[::-1] == ask(reader, {"stored": True})["entries"]
+
+
 def test_an_entry_is_what_was_stored(reader: FileReader, put: Callable[..., Any]) -> None:
     """Entries are the stored lines, with everything in them."""
     put({"actor": "alice", "data": {"deep": [1, {"x": None}]}})

@@ -7,8 +7,8 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class QueryParams(BaseModel):
-    """The filters of a query; what is not given lets everything pass."""
+class PageParams(BaseModel):
+    """The filters of a page; what is not given lets everything pass."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -30,9 +30,19 @@ class QueryParams(BaseModel):
     cursor: str | None = Field(default=None, description="the next of an earlier page")
     intents: bool | None = Field(default=None, description="whether intents that have an outcome are shown")
     count_by: str | None = Field(default=None, description="count by this field instead")
+    max_bytes: int | None = Field(
+        default=None,
+        description="end the page before its records have more bytes, but not before the first one",
+    )
 
 
-class ExportParams(QueryParams):
+class QueryParams(PageParams):
+    """The filters of a query, and the form of its entries."""
+
+    stored: bool | None = Field(default=None, description="each entry as the text that is stored, if all is readable")
+
+
+class ExportParams(PageParams):
     """The filters of an export, and its format."""
 
     format: str = Field(default="jsonl", description="jsonl, csv, cloudevents, ocsf or syslog")

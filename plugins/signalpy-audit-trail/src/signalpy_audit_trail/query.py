@@ -24,7 +24,7 @@ DEFAULT_LIMIT = 100
 _TEXTS = ("type", "target", "actor", "subject", "caller", "correlation_id", "operation_id")
 _CHOICES = {"kind": KINDS, "outcome": OUTCOMES, "order": ORDERS}
 _MOMENTS = ("since", "until")
-_OTHERS = ("intents", "limit", "cursor", "count_by")
+_OTHERS = ("intents", "limit", "cursor", "count_by", "max_bytes", "stored")
 _KNOWN = (*_TEXTS, *_CHOICES, *_MOMENTS, *_OTHERS)
 
 
@@ -62,6 +62,10 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
     count_by: str | None = None
+    max_bytes: int | None = None
+    """The page ends before it has more bytes, as far as one record does not have them alone."""
+    stored: bool = False
+    """Whether entries come as the texts that are stored, where all of them is readable."""
     digest: str
     """Of the filters and the order as they were given; a cursor goes with one digest only."""
 
@@ -104,6 +108,8 @@ def parse_query(given: Mapping[str, Any], *, now: datetime | None = None) -> Que
         limit=_limit(asked.get("limit", DEFAULT_LIMIT)),
         cursor=_text("cursor", asked["cursor"]) if "cursor" in asked else None,
         count_by=_countable(asked["count_by"]) if "count_by" in asked else None,
+        max_bytes=_size(asked["max_bytes"]) if "max_bytes" in asked else None,
+        stored=_flag("stored", asked.get("stored", False)),
         digest=_digest({**texts, **choices, **as_given, "intents": intents, "order": order}),
     )
     if query.cursor is not None and query.count_by is not None:
@@ -170,6 +176,12 @@ def _limit(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_LIMIT:
         return value
     raise QueryError(f"limit: expected a whole number from 1 to {MAX_LIMIT}, found {_shown(value)}", field="limit")
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise QueryError(f"max_bytes: expected a whole number from 1, found {_shown(value)}", field="max_bytes")
 
 
 def _plain(value: Any) -> str | int:

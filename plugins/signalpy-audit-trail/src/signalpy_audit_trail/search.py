@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import accumulate, takewhile
 from typing import Any
 
 import msgspec
 
-from signalpy_audit_trail.leaves import position
+from signalpy_audit_trail.leaves import decoded, position
 from signalpy_audit_trail.privacy.view import View
 from signalpy_audit_trail.query import (
     Cursor,
@@ -40,6 +41,8 @@ def answer(reader: StoreReader, query: Query, view: View | None = None) -> dict[
     if query.count_by is not None:
         return count(reader, query, view)
     leaves, following = page(reader, query, view)
+    if query.stored:
+        return {"entries": [_text(view.stored(leaf), reader.url) for leaf in leaves], "next": following}
     return {"entries": [in_todays_form(entry) for entry in view.entries(leaves)], "next": following}
 
 
@@ -62,8 +65,8 @@ def page(reader: StoreReader, query: Query, view: View | None = None) -> tuple[l
     ]
     if len(forms) > 1:
         found = _ordered(found, query)
-    leaves = found[: query.limit]
-    if len(found) <= query.limit:
+    leaves = _fitting(found[: query.limit], query.max_bytes)
+    if len(leaves) == len(found):
         return leaves, None
     last = position(leaves[-1])
     pinned = msgspec.structs.replace(query, filters=filters)
@@ -90,6 +93,21 @@ def in_all_forms(filters: Filters, view: View | None) -> list[Filters]:
     if filters.subject is None or view is None:
         return [filters]
     return [msgspec.structs.replace(filters, subject=form) for form in view.forms(filters.subject)]
+
+
+def _text(leaf: bytes, url: str) -> str:
+    try:
+        return leaf.decode()
+    except UnicodeDecodeError:
+        return msgspec.json.encode(decoded(leaf, url)).decode()  # or rather: says which record is damaged
+
+
+def _fitting(leaves: list[bytes], most: int | None) -> list[bytes]:
+    """The first leaves that together have ``most`` bytes at most; one in any case."""
+    if most is None:
+        return leaves
+    sums = accumulate(map(len, leaves))
+    return leaves[: max(1, sum(1 for _ in takewhile(lambda size: size <= most, sums)))]
 
 
 def _ordered(leaves: Sequence[bytes], query: Query) -> list[bytes]:

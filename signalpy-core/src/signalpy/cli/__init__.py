@@ -1,14 +1,16 @@
 """The command line. Built-in commands are found through the entry-point group ``signalpy.commands``, like anyone's.
 
-A plugin's command asks ``options()`` for the configuration that the user named.
+A plugin's command asks ``options()`` for the configuration that the user named. One that is ``attachable`` uses ``ask``
+where the user named a process.
 """
 
 from __future__ import annotations
 
+from signalpy.cli.attached import ask, attachable
 from signalpy.cli.group import Root
 from signalpy.cli.options import Options, globals_of, options
 
-__all__ = ["Options", "main", "options", "root"]
+__all__ = ["Options", "ask", "attachable", "main", "options", "root"]
 
 root = Root(
     name="signalpy",

@@ -1,16 +1,37 @@
-"""What a command with ``--attach PATH`` asks of the process that runs there."""
+"""What a command with ``--attach PATH`` asks of the process that runs there.
+
+A plugin's command takes part by asking with ``ask``, and says so with ``attachable``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import click
 
 from signalpy.cli.failure import Failure, Refusal
 from signalpy.cli.options import options
 
+C = TypeVar("C", bound=click.Command)
+
 ANSWERED: Final = ("invoke", "plugins", "policy", "reload", "status", "why")
-"""The commands that a process that runs can be asked."""
+"""The core's own commands that a process that runs can be asked."""
 OWN_PROCESS: Final = "goes without --attach: the process runs already"
+
+
+_MARK: Final = "signalpy_attachable"
+
+
+def attachable(command: C) -> C:
+    """Marks a plugin's command as one that looks at ``options().attach`` itself; others are refused with it."""
+    setattr(command, _MARK, True)
+    return command
+
+
+def is_attachable(command: click.Command | None) -> bool:
+    """Whether a plugin's command was marked so."""
+    return getattr(command, _MARK, False) is True
 
 
 def attach_only(command: str) -> None:

@@ -56,13 +56,7 @@ class Root(click.Group):
         """As click does it, with the nearest name where there is no such command."""
         name = args[0]
         if _given(ctx).attach is not None and not name.startswith("-"):
-            from signalpy.cli.attached import ANSWERED
-
-            if name not in ANSWERED:
-                raise Failure(
-                    f"{name} cannot be asked of a process that runs; leave out --attach. It answers:"
-                    f" {', '.join(ANSWERED)}."
-                )
+            self._check_attachable(ctx, name)
         if not _own(ctx):
             raise Failure(
                 f"{CORE} has no metadata on this path, so its commands cannot be found. Run: pip install {CORE}"
@@ -71,6 +65,17 @@ class Root(click.Group):
             reason = refusal(_given(ctx).reading.installed, COMMANDS, name, _rules(ctx)[0])
             ctx.fail(f"There is no command {name!r}{f': {reason}' if reason else ''}.{did_you_mean(name, _every(ctx))}")
         return super().resolve_command(ctx, args)
+
+    def _check_attachable(self, ctx: click.Context, name: str) -> None:
+        """:raises Failure: if there is such a command, and no process that runs can be asked for it."""
+        from signalpy.cli.attached import ANSWERED, is_attachable
+
+        if name in ANSWERED or (name not in _own(ctx) and name not in _every(ctx)):
+            return
+        if name in _own(ctx) or not is_attachable(self.get_command(ctx, name)):
+            raise Failure(
+                f"{name} cannot be asked of a process that runs; leave out --attach. It answers: {', '.join(ANSWERED)}."
+            )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands: the core's own, then those of plugins with what their distribution says of itself."""

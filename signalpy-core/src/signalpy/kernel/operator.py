@@ -48,6 +48,8 @@ log = logging.getLogger("signalpy.control")
 RECEIPT: Final = 5.0
 """Seconds to wait for what a recorder says of a policy change."""
 EVENTS: Final = "kernel.control."
+STATUS: Final = "status"
+"""The runnable by which a recorder tells how it does."""
 
 
 class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
@@ -222,9 +224,9 @@ class Operator:
         """What each recorder that has a runnable ``status`` says of itself."""
         found = {}
         for name in self._recording():
-            if f"{name}.status" in self._dispatcher.tables.endpoints:
+            if f"{name}.{STATUS}" in self._dispatcher.tables.endpoints:
                 try:
-                    found[name] = plain_of(await self._kernel.bus.invoke(f"{name}.status"))
+                    found[name] = plain_of(await self._kernel.bus.invoke(f"{name}.{STATUS}"))
                 except Exception as error:  # noqa: BLE001 - the status of the rest is wanted all the more
                     found[name] = {"error": told(error)}
         return found
@@ -233,11 +235,14 @@ class Operator:
         return [unit.name for unit in self._roster if any(hook.hook == RECORD for hook in unit.spec.hooks)]
 
     async def _invoke(self, asked: Called, use: Use) -> Any:
-        """A call that the policies audit, or that they refuse, is recorded as such; and recorders record their own."""
+        """A call that the policies audit, or that they refuse, is recorded as such; and recorders record their own.
+
+        How a recorder does, it tells without a record.
+        """
         verdict = self._regime.policies.for_invoke(OUTSIDE, asked.target)
-        use.recorded = bool(self._recording()) and (
-            verdict.audit is not None or asked.target.partition(".")[0] in self._recording()
-        )
+        component, _, runnable = asked.target.partition(".")
+        own = component in self._recording()
+        use.recorded = runnable != STATUS if own else verdict.audit is not None and bool(self._recording())
         try:
             return plain_of(await self._kernel.bus.invoke(asked.target, asked.params))
         except PolicyDenied:

@@ -6,7 +6,9 @@ from importlib import import_module
 
 import click
 
+from signalpy.cli import attachable
 from signalpy.matching import did_you_mean
+from signalpy_audit_trail.cli.attached import check_asked
 
 _COMMANDS = {
     "checkpoint": "signalpy_audit_trail.cli.checkpoint:checkpoint",
@@ -49,9 +51,12 @@ class LazyGroup(click.Group):
         name = args[0]
         if not name.startswith("-") and name not in _COMMANDS:
             ctx.fail(f"There is no command {name!r}.{did_you_mean(name, _COMMANDS)}")
+        if name in _COMMANDS:
+            check_asked(name)
         return super().resolve_command(ctx, args)
 
 
+@attachable
 @click.group(cls=LazyGroup)
 def audit() -> None:
     """Search, follow, prove and verify the audit trail, also while applications write it."""

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from signalpy.plain import printable
+from signalpy_audit_trail.cli.attached import attached, told
 from signalpy_audit_trail.cli.place import Place, opened, trail_options
 from signalpy_audit_trail.reader import summarized
 from signalpy_audit_trail.signing import signed_size
@@ -33,11 +34,14 @@ def summary(*, as_json: bool, store: str | None, index: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @trail_options
 def status(*, as_json: bool, store: str | None, index: str | None) -> None:
-    """Tell how the trail does, from outside.
+    """Tell how the trail does: from outside, or with --attach what the process there knows of its own.
 
-    How far it is signed and indexed, and whether it may be written. No record is given out, so the trail is not told of
-    it. What a running application knows of its own trail, its runnable `audit-trail.status` tells.
+    From outside: how far it is signed and indexed, and whether it may be written. No record is given out, so the trail
+    is not told of it. From inside: mode, what waits to be written, and in an outage since when, why, and what to do.
     """
+    if attached(store=store, index=index):
+        _print(told("status"), as_json=as_json)
+        return
     with opened(store, index) as place:
         found = _state(place)
     _print(found, as_json=as_json)
