@@ -20,7 +20,20 @@ from signalpy.doctor.live import CHECKS
 from signalpy.states import PluginInfo, State
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "operators.md").read_text()
-MODULE = 'from signalpy import component\n\n\n@component("{name}", version="1.0")\nclass Service: ...\n'
+MODULE = """\
+from signalpy import component, hookimpl
+
+
+@component("{name}", version="1.0")
+class Service:
+    @hookimpl
+    async def signalpy_invoke(self, call, proceed):
+        return await proceed()
+
+    @hookimpl
+    async def signalpy_publish(self, event, proceed):
+        await proceed()
+"""
 
 
 def blocks(language: str) -> list[str]:

@@ -10,6 +10,7 @@ import msgspec
 from docs.generate.workspace import entry_points
 from signalpy.configuration import KernelSettings, PluginSettings
 from signalpy.definition import ComponentSpec, spec_of
+from signalpy.isolation import HookSettings
 from signalpy.policy import KEYS
 
 HEAD = """\
@@ -44,7 +45,12 @@ POLICY_KEYS = {
 
 def page() -> str:
     """The whole page, in Markdown."""
-    kernel = _struct("kernel", KernelSettings) + _struct("plugins", PluginSettings)
+    structs: dict[str, type[msgspec.Struct]] = {
+        "kernel": KernelSettings,
+        "kernel.hooks.<name>": HookSettings,
+        "plugins": PluginSettings,
+    }
+    kernel = "".join(_struct(name, model) for name, model in structs.items())
     policy = POLICY.format(rows="\n".join(f"| `{key}` | {POLICY_KEYS[key]} |" for key in KEYS))
     return "\n".join([HEAD, kernel + policy, *_components()])
 
@@ -61,7 +67,11 @@ def _components() -> Iterator[str]:
 def _struct(name: str, model: type[msgspec.Struct]) -> str:
     doc = inspect.getdoc(model) or ""
     prose, _, _ = doc.partition("\n\n:param")
-    told = dict(re.findall(r"^:param (\w+): (.*?)(?=^:|\Z)", doc, re.DOTALL | re.MULTILINE))
+    told: dict[str, str] = {}
+    for part in reversed(model.__mro__):  # a field is told where it is declared
+        told |= re.findall(
+            r"^:param (\w+): (.*?)(?=^:|\Z)", inspect.cleandoc(part.__doc__ or ""), re.DOTALL | re.MULTILINE
+        )
     _, definitions = msgspec.json.schema_components([model])
     fields = definitions[model.__name__]["properties"]
     whole = {"$defs": definitions}

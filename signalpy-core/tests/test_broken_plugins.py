@@ -193,7 +193,7 @@ START = {
     ),
     "an unknown hook": (
         _service("@hookimpl\nasync def signalpy_invke(self, call, proceed): ..."),
-        "on hooks: broken: Service.signalpy_invke: there is no such hook. Did you mean 'signalpy_invoke'",
+        "on hooks: broken 1.0: Service.signalpy_invke: there is no such hook. Did you mean 'signalpy_invoke'",
     ),
     "wrong arguments of a hook": (
         _service("@hookimpl\nasync def signalpy_invoke(self, request, proceed): ..."),

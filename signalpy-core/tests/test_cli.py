@@ -543,9 +543,38 @@ class TestHooks:
         assert {"signalpy_record", "signalpy_invoke", "signalpy_publish", "signalpy_dead_letter"} <= set(told)
         assert all(hook["doc"] for hook in told.values())
         assert ["call", "proceed"] == told["signalpy_invoke"]["arguments"]
-        expected = [{"component": "shop", "version": "2.1", "targets": "shop.buy"}]
+        expected = [{"component": "shop", "version": "2.1", "distribution": "signalpy-shop", "targets": "shop.buy"}]
         assert expected == told["signalpy_invoke"]["implementations"]
         assert "  - shop 2.1, targets shop.buy\n" in shop.signalpy("hooks").stdout
+
+    def test_what_the_operator_says_otherwise_is_told_with_its_place_and_the_authors_word(self, site: Site) -> None:
+        """The values that count, who set them, what the author said; a failure that no longer stops stands out."""
+        source = (
+            "from signalpy import component, hookimpl\n@component('acme')\nclass X:\n"
+            "    @hookimpl(on_error='deny', timeout=2)\n"
+            "    async def signalpy_invoke(self, call, proceed): return await proceed()\n"
+            "    @hookimpl\n"
+            "    async def signalpy_publish(self, event, proceed): await proceed()\n"
+        )
+        site.install("acme-x", entry_points="[signalpy.components]\nacme = acme_x:X\n", modules={"acme_x.py": source})
+        (site.root.parent / "signalpy.toml").write_text(
+            "[plugins]\nallow = ['acme-*']\n[kernel.hooks.acme]\non_error = 'isolate'\n"
+        )
+        given = {"SIGNALPY__KERNEL__HOOKS__ACME__SIGNALPY_INVOKE__TIMEOUT": "inf"}
+        result = site.signalpy("hooks", "--json", **given)
+        told = {hook["hook"]: hook["implementations"] for hook in json.loads(result.stdout)}
+        file, variable = str(site.root.parent / "signalpy.toml"), f"environment variable {next(iter(given))}"
+        [invoke], [publish] = told["signalpy_invoke"], told["signalpy_publish"]
+        assert ("isolate", "none") == (invoke["on_error"], invoke["timeout"])
+        assert {
+            "on_error": {"by": file, "author": "deny", "weaker": True},
+            "timeout": {"by": variable, "author": 2},
+        } == invoke["overridden"]
+        assert {"on_error": {"by": file, "author": None}} == publish["overridden"]
+        text = site.signalpy("hooks", **given).stdout
+        weaker = f"on_error isolate (by {file}; its author: deny, whose failure stops the operation)"
+        assert f"  - acme 1.0, {weaker}, timeout none (by {variable}; its author: 2)\n" in text
+        assert f"  - acme 1.0, on_error isolate (by {file}; its author: nothing)\n" in text
 
     def test_the_order_is_the_kernels(self, site: Site) -> None:
         """The outermost comes first: who was activated last, unless `before` says otherwise."""

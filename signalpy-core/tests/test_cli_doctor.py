@@ -36,7 +36,7 @@ class Guard:
     @runnable("look", description="Looks")
     async def look(self): ...
 
-    @hookimpl(targets=["guard.look", "guard.lok"])
+    @hookimpl(targets=["guard.look", "guard.lok"], on_error="deny")
     async def signalpy_invoke(self, call, proceed):
         return await proceed()
 
@@ -219,6 +219,15 @@ class TestConfiguration:
         [(_, message)] = problems(shop, "tables")
         assert "no installed component owns the table [order]. Did you mean 'orders'" in message
 
+    def test_a_word_on_hooks_of_nobody(self, shop: Site) -> None:
+        """A name that comes near one is a problem; any other may be an object that the application registers."""
+        configure(shop, "[kernel.hooks.ordres]\ntimeout = 1\n[kernel.hooks.elsewhere]\ntimeout = 1\n")
+        [(subject, message)] = problems(shop, "tables")
+        assert "kernel.hooks.ordres" == subject
+        assert "is for a name that no installed component has. Did you mean 'orders'" in message
+        notes = [item["subject"] for item in examined(shop)["findings"] if item["check"] == "tables"]
+        assert "kernel.hooks.elsewhere" in notes
+
     def test_a_policy_for_nobody(self, shop: Site) -> None:
         """Exact names and those of runnables are held against what is installed; what matches somebody is fine."""
         configure(
@@ -255,6 +264,15 @@ class TestBoot:
         assert [("problem", expected)] == [item for item in found if item[0] == "problem"]
         notes = [message for level, message in found if level == "note"]
         assert ["its interceptor is for 'orders.*', and no component says that it publishes such an event"] == notes
+
+    def test_an_interceptor_whose_failure_no_longer_stops_anything(self, shop: Site) -> None:
+        """Its author has it stop the operation, and the operator does not: that is a note."""
+        configure(shop, "[kernel.hooks.guard]\non_error = 'isolate'\n")
+        told = examined(shop, "--boot")
+        notes = [item for item in told["findings"] if item["check"] == "interceptors" and item["level"] == "note"]
+        assert [("guard", "guard 1.0 of acme-guard (signalpy_invoke) is passed over when it fails")] == [
+            (item["subject"], item["message"].partition(",")[0]) for item in notes if "passed over" in item["message"]
+        ]
 
     def test_wrong_settings(self, shop: Site) -> None:
         """The table of a component is read by its model, and the component is not active."""

@@ -22,9 +22,10 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from signalpy import environment
+from signalpy import environment, isolation
 from signalpy.environment import DEFAULT_FILE
-from signalpy.errors import ConfigError, PolicyError
+from signalpy.errors import ConfigError, PolicyError, kind_of
+from signalpy.isolation import HookSettings
 from signalpy.matching import did_you_mean
 from signalpy.policy import checked
 
@@ -42,12 +43,14 @@ class KernelSettings(Struct, frozen=True):
     :param queue_size: events that wait for one background subscriber.
     :param queue_wait: seconds that a publisher waits for a place in a full queue.
     :param socket: path of the socket at which a running process answers; ``None`` for no socket.
+    :param hooks: what a failing or slow interceptor does, by component, where its author is not to say it.
     """
 
     shutdown_deadline: Annotated[float, Meta(ge=0, le=86_400)] = 10.0
     queue_size: Annotated[int, Meta(ge=1, le=10_000_000)] = 1000
     queue_wait: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
     socket: Annotated[str, Meta(min_length=1)] | None = None
+    hooks: dict[str, HookSettings] = {}
 
 
 class PluginSettings(Struct, frozen=True):
@@ -134,6 +137,14 @@ class Configuration:
         variables = [name for key, name in self.variables.items() if key.split(".")[0] == table]
         if variables and self.source is None:
             return f"environment variable {variables[0]}"
+        return self._from()
+
+    def setter(self, key: str) -> str:
+        """Who sets the dotted ``key``, in words: an environment variable, the file, or the mapping given."""
+        set_by = [name for other, name in self.variables.items() if f"{key}.".startswith(f"{other}.")]
+        return f"environment variable {set_by[-1]}" if set_by else self._from()
+
+    def _from(self) -> str:
         return str(self.source) if self.source is not None else "the configuration given"
 
 
@@ -150,8 +161,9 @@ def load(source: Source = None, *, environ: Mapping[str, str] | None = None) -> 
     where = str(path) if path is not None else ""
     for name, table in tree.items():
         if not isinstance(table, dict):
-            problem = _said(where, name, f"expected a table [{name}], found {_kind(table)}", variables)
+            problem = _said(where, name, f"expected a table [{name}], found {kind_of(table)}", variables)
             raise PolicyError(problem, entry=None, key=name) if name == "policy" else ConfigError(problem, key=name)
+    _check_hooks(tree, where, variables)
     kernel = _own("kernel", tree, KernelSettings, where, variables)
     plugins = _own("plugins", tree, PluginSettings, where, variables)
     base = path.absolute().parent if path is not None else Path()
@@ -251,6 +263,13 @@ def _own(name: str, tree: Table, struct: type[S], where: str, variables: Mapping
     raise ConfigError(_said(where, full, f"[{name}] {key}: {problem}", variables), key=full)
 
 
+def _check_hooks(tree: Table, where: str, variables: Mapping[str, str]) -> None:
+    wrong = isolation.problem(tree.get("kernel", {}).get("hooks", {}))
+    if wrong is not None:
+        key = f"kernel.hooks.{wrong[0]}".rstrip(".")
+        raise ConfigError(_said(where, key, wrong[1], variables), key=key)
+
+
 def _reworded(message: str) -> tuple[str, str]:
     """A message of msgspec as the key and the problem, in the words of TOML and without the value."""
     problem, _, place = message.partition(" - at `$.")
@@ -269,10 +288,6 @@ def _entry(name: str, keys: Any) -> Table:
 
 def _said(where: str, key: str, problem: str, variables: Mapping[str, str]) -> str:
     """``problem`` with the place that a person has to change: the variable that set the key, or the file."""
-    place = variables.get(key) or variables.get(key.partition(".")[0]) or where
+    heads = [variables[other] for other in variables if f"{key}.".startswith(f"{other}.")]
+    place = heads[-1] if heads else where
     return f"{place}: {problem}" if place else problem
-
-
-def _kind(value: object) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
-    return kinds.get(type(value), type(value).__name__)

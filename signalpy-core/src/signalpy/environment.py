@@ -77,7 +77,7 @@ def _key(table: Mapping[str, Any], path: list[str], part: str, variable: str) ->
     if alike:
         return alike[0]
     name = part.lower() if part.isupper() else part
-    return _component_first(name) if path in ([], ["policy"], ["plugins", "prefer"]) else name
+    return _component_first(name) if path in ([], ["policy"], ["plugins", "prefer"], ["kernel", "hooks"]) else name
 
 
 def _component_first(name: str) -> str:

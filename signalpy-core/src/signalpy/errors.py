@@ -46,6 +46,12 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
+def kind_of(value: object) -> str:
+    """What a value of a configuration is, in words that say nothing of the value itself."""
+    kinds = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
+    return kinds.get(type(value), type(value).__name__)
+
+
 class DefinitionError(SignalPyError, TypeError, ValueError):
     """A component class is declared wrongly; raised where the decorator stands.
 

@@ -13,16 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 
 import pluggy
+
+from signalpy.isolation import CHOICES, OnError
 
 if TYPE_CHECKING:
     from signalpy.operation import Call, Operation, Publication
     from signalpy.states import PluginInfo
 
 PROJECT: Final = "signalpy"
-OnError: TypeAlias = Literal["raise", "isolate", "deny"]
 Proceed: TypeAlias = Callable[..., Awaitable[Any]]
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -148,6 +149,10 @@ def hookimpl(
 ) -> F | Callable[[F], F]:
     """Marks a method as the implementation of the hook whose name it bears.
 
+    The operator may say ``on_error`` and ``timeout`` otherwise, in ``[kernel.hooks.<component>]`` of the configuration.
+    To give ``on_error="raise"`` or ``"deny"`` says that a failure has to stop the operation: an operator who has it
+    isolated is warned at every start.
+
     :param targets: patterns on targets (calls) or event types (publications) that it stands around.
     :param before: names of components or registered objects that it stands outside of.
     :param after: names of those that it stands inside of.
@@ -156,7 +161,7 @@ def hookimpl(
     :param timeout: seconds that it may take itself, what it awaits in ``proceed`` not counted.
     :raises ValueError: for an unknown ``on_error`` or a timeout that is not positive.
     """
-    if on_error not in (None, "raise", "isolate", "deny"):
+    if on_error is not None and on_error not in CHOICES:
         raise ValueError(f"hookimpl: on_error must be 'raise', 'isolate' or 'deny', found {on_error!r}")
     if timeout is not None and not timeout > 0:
         raise ValueError(f"hookimpl: timeout must be a positive number of seconds, found {timeout!r}")

@@ -129,13 +129,13 @@ class AuditTrail:
             self._safe.remember(operation, error)
             raise
 
-    @hookimpl(trylast=True)
+    @hookimpl(trylast=True, on_error="raise")
     async def signalpy_publish(self, event: Publication, proceed: Proceed) -> None:
         """The innermost ring of an event: what comes here is delivered, so its record can be handed over."""
         await self._mode.delivering(event)
         await proceed()
 
-    @hookimpl(targets=guard.GUARDED)
+    @hookimpl(targets=guard.GUARDED, on_error="raise")
     async def signalpy_invoke(self, call: Call, proceed: Proceed) -> Any:
         """Keeps other components from the trail, unless their policy names it."""
         guard.check(call.caller, call.target, self.rt.policies())

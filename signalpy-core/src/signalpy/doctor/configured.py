@@ -16,13 +16,19 @@ OUTSIDE = "kernel"
 
 
 def tables(configuration: Configuration, discovery: Discovery) -> Iterator[Finding]:
-    """Tables that no installed component owns."""
+    """Tables that no installed component owns. An object that only the application registers cannot be known here."""
     known = {candidate.name for candidate in discovery.candidates}
     for table in configuration.tables:
         if table not in known:
             hint = did_you_mean(table, {*known, "kernel", "plugins", "policy"})
             message = f"{configuration.origin(table)}: no installed component owns the table [{table}].{hint}"
             yield Finding("tables", Level.PROBLEM, table, message)
+    for name in configuration.kernel.hooks:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            set_by = configuration.setter(f"kernel.hooks.{name}")
+            message = f"{set_by}: [kernel.hooks.{name}] is for a name that no installed component has.{hint}"
+            yield Finding("tables", Level.PROBLEM if hint else Level.NOTE, f"kernel.hooks.{name}", message)
 
 
 def policies(configuration: Configuration, discovery: Discovery) -> Iterator[Finding]:

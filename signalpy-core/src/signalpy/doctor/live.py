@@ -57,6 +57,9 @@ def _interceptors(kernel: Kernel) -> Iterator[Finding]:
             if not any(_may_meet(event, pattern) for event in events):
                 message = f"its interceptor is for {pattern!r}, and no component says that it publishes such an event"
                 yield Finding("interceptors", Level.NOTE, item.plugin, message)
+    for name in kernel.hooks.weakened():
+        message = f"{name} is passed over when it fails, as [kernel.hooks] has it; its author has it stop the operation"
+        yield Finding("interceptors", Level.NOTE, name.partition(" ")[0], message)
 
 
 def _may_meet(one: str, other: str) -> bool:

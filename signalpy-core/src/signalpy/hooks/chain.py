@@ -14,7 +14,6 @@ from typing import Any, Final, TypeAlias
 
 from signalpy.errors import HookError, Refused
 from signalpy.hooks.plugin import Implementation
-from signalpy.hookspecs import RECORD
 from signalpy.operation import breaks_off
 
 log = logging.getLogger("signalpy.hooks")
@@ -33,6 +32,7 @@ class Step:
     __slots__ = (
         "_change",
         "_inner",
+        "_item",
         "_operation",
         "_outside",
         "done",
@@ -44,7 +44,8 @@ class Step:
         "started",
     )
 
-    def __init__(self, operation: Any, inner: Run, change: Change | None) -> None:
+    def __init__(self, item: Implementation, operation: Any, inner: Run, change: Change | None) -> None:
+        self._item = item
         self._operation = operation
         self._inner = inner
         self._change = change
@@ -61,7 +62,7 @@ class Step:
         """Goes inward; with ``new``, a call has other parameters and an event another payload."""
         operation = self._operation
         if self.over:
-            raise HookError("proceed() was called after its hook had ended. Await it inside.", plugin=None, hook=None)
+            raise self._wrong("called proceed() after it had ended. Await it inside.")
         if self._change is None:
             self._once(new)
         elif new is not _KEEP:
@@ -91,9 +92,12 @@ class Step:
 
     def _once(self, new: Any) -> None:
         if new is not _KEEP:
-            raise HookError("a recorder changes nothing: call proceed() without a value.", plugin=None, hook=RECORD)
+            raise self._wrong("gave proceed() a value, and a recorder changes nothing. Call it without one.")
         if self.started:
-            raise HookError("a recorder calls proceed() once, and did so twice.", plugin=None, hook=RECORD)
+            raise self._wrong("called proceed() twice. A recorder calls it once.")
+
+    def _wrong(self, what: str) -> HookError:
+        return HookError(f"{self._item} {what}", plugin=self._item.plugin, hook=self._item.hook)
 
 
 class OwnTime:
@@ -135,7 +139,7 @@ def _recorder(item: Implementation, inner: Run) -> Run:
     call = _caller(item)
 
     async def record(operation: Any) -> Any:
-        step = Step(operation, inner, None)
+        step = Step(item, operation, inner, None)
         try:
             await call(operation, step)
         except BaseException as error:
@@ -166,7 +170,7 @@ def _interceptor(item: Implementation, inner: Run, change: Change) -> Run:
         return _guarded(item, call, inner, change)
 
     async def intercept(operation: Any) -> Any:
-        step = Step(operation, inner, change)
+        step = Step(item, operation, inner, change)
         try:
             return await call(operation, step)
         except BaseException as error:
@@ -185,7 +189,7 @@ def _guarded(item: Implementation, call: Callable[..., Awaitable[Any]], inner: R
     on_error = item.options.on_error
 
     async def intercept(operation: Any) -> Any:
-        step = Step(operation, inner, change)
+        step = Step(item, operation, inner, change)
         try:
             return await _timed(item, call, operation, step)
         except BaseException as error:
@@ -236,9 +240,9 @@ def _caller(item: Implementation) -> Callable[..., Awaitable[Any]]:
 
 
 def _note(error: BaseException, item: Implementation) -> None:
-    note = f"raised by hook {item.hook} of plugin {item.plugin} {item.version}".rstrip()
+    note = f"raised by hook {item.hook} of plugin {item.source}"
     with suppress(Exception):  # an exception may refuse to be changed; it comes through all the same
-        if isinstance(error, Exception) and note not in getattr(error, "__notes__", ()):
+        if not breaks_off(error) and note not in getattr(error, "__notes__", ()):
             error.add_note(note)
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from types import SimpleNamespace
 from typing import Any, Final
 
 from signalpy import hookspecs
 from signalpy.errors import HookError
 from signalpy.hookspecs import NOTICES, OPTIONS, RECORD, RINGS, HookOptions
+from signalpy.isolation import INTERCEPTORS, HookSettings
 from signalpy.matching import did_you_mean, matches_any
+
+STOPS: Final = ("raise", "deny")
+"""Values of ``on_error`` that an author gives where a failure must stop the operation; else he leaves it out."""
 
 ARGUMENTS: Final = {name: tuple(inspect.signature(getattr(hookspecs, name)).parameters) for name in (*RINGS, *NOTICES)}
 
@@ -20,6 +25,9 @@ ARGUMENTS: Final = {name: tuple(inspect.signature(getattr(hookspecs, name)).para
 class Implementation:
     """One hook implementation.
 
+    :param options: what counts.
+    :param authored: what its author said, where the operator has it otherwise.
+    :param distribution: the one that it came with; ``None`` for what was given by hand.
     :param place: where its plugin stands in the order of registration.
     :param takes: the arguments that it takes, in its own order.
     :param owner: the component instance's record that it belongs to; ``None`` for an object that was registered by
@@ -34,14 +42,27 @@ class Implementation:
     takes: tuple[str, ...]
     owner: Any = None
     place: int = 0
+    distribution: str | None = None
+    authored: HookOptions | None = None
+
+    @property
+    def weakened(self) -> bool:
+        """Whether its author says that its failure stops the operation, and the operator that it does not."""
+        return self.authored is not None and self.authored.on_error in STOPS and self.options.on_error not in STOPS
 
     def covers(self, name: str) -> bool:
         """Whether it stands around operations on a target, or of an event type."""
         targets = self.options.targets
         return targets == ("*",) or matches_any(name, targets) is not None
 
+    @property
+    def source(self) -> str:
+        """Whose it is: name, version, and the distribution, where there is one."""
+        told = f"{self.plugin} {self.version}".rstrip()
+        return f"{told} of {self.distribution}" if self.distribution else told
+
     def __str__(self) -> str:
-        return f"{self.plugin} {self.version} ({self.hook})" if self.version else f"{self.plugin} ({self.hook})"
+        return f"{self.source} ({self.hook})"
 
 
 @dataclass(eq=False, slots=True)
@@ -56,7 +77,13 @@ class Plugin:
 
 
 def plugin_of(
-    subject: object, name: str, *, hooks: Iterable[tuple[str, HookOptions]], version: str = "", owner: Any = None
+    subject: object,
+    name: str,
+    *,
+    hooks: Iterable[tuple[str, HookOptions]],
+    version: str = "",
+    owner: Any = None,
+    distribution: str | None = None,
 ) -> Plugin:
     """Checks every implementation of ``subject``.
 
@@ -66,7 +93,14 @@ def plugin_of(
     """
     made = tuple(
         Implementation(
-            hook, getattr(subject, hook), options, name, version, _takes(subject, name, hook, options), owner
+            hook,
+            getattr(subject, hook),
+            options,
+            name,
+            version,
+            _takes(subject, name, version, hook, options),
+            owner,
+            distribution=distribution,
         )
         for hook, options in hooks
     )
@@ -83,9 +117,20 @@ def hooks_of(subject: object) -> list[tuple[str, HookOptions]]:
     return [(name, options) for name, options in found if isinstance(options, HookOptions)]
 
 
-def _takes(subject: object, plugin: str, hook: str, options: HookOptions) -> tuple[str, ...]:
+def overridden(item: Implementation, said: HookSettings | None) -> Implementation:
+    """The same implementation as the operator has it."""
+    author = item.authored or item.options
+    ours = said.of(item.hook) if said is not None and item.hook in INTERCEPTORS else None
+    if ours is None or (ours.on_error is None and ours.timeout is None):
+        return item if item.authored is None else replace(item, options=author, authored=None)
+    timeout = author.timeout if ours.timeout is None else ours.timeout
+    options = replace(author, on_error=ours.on_error or author.on_error, timeout=timeout if timeout != inf else None)
+    return replace(item, options=options, authored=author)
+
+
+def _takes(subject: object, plugin: str, version: str, hook: str, options: HookOptions) -> tuple[str, ...]:
     """The arguments that an implementation takes, if it is right."""
-    where = f"{plugin}: {type(subject).__name__}.{hook}"
+    where = f"{f'{plugin} {version}'.rstrip()}: {type(subject).__name__}.{hook}"
     evidence = {"plugin": plugin, "hook": hook}
     if hook not in ARGUMENTS:
         hint = did_you_mean(hook, ARGUMENTS) or f" Known hooks: {', '.join(ARGUMENTS)}."

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pluggy
 
 from signalpy import hookspecs
 from signalpy.errors import HookError
-from signalpy.hooks.plugin import Implementation, Plugin, hooks_of, plugin_of
+from signalpy.hooks.plugin import Implementation, Plugin, hooks_of, overridden, plugin_of
 from signalpy.hookspecs import PROJECT
+from signalpy.isolation import HookSettings
 from signalpy.ordering import CycleError, stable_order
 
 log = logging.getLogger("signalpy.hooks")
@@ -26,6 +27,7 @@ class HookRegistry:
         self._plugins: dict[str, Plugin] = {}
         self._next = 0
         self._orders: dict[str, tuple[Implementation, ...]] = {}
+        self._said: Mapping[str, HookSettings] = {}
         self.on_change: Any = None
 
     def __repr__(self) -> str:
@@ -75,6 +77,7 @@ class HookRegistry:
         place = instead_of.place if instead_of is not None else self._next
         others = [item for item in self._plugins.values() if item is not instead_of]
         _place(plugin, place)
+        self._isolate(plugin)
         orders = self._orders | _orders([*others, plugin], _hooks(plugin, instead_of))
         if instead_of is not None:
             self._forget(instead_of)
@@ -83,12 +86,33 @@ class HookRegistry:
         self._manager.register(plugin.holder, plugin.name)
         self._plugins[plugin.name] = plugin
         self._swap(orders)
+        _tell_weakened([plugin])
 
     def remove(self, plugin: Plugin) -> None:
         """Takes a plugin out; one that is not in is passed over."""
         if self._plugins.get(plugin.name) is plugin:
             self._forget(plugin)
             self._swap(self._orders | _orders(self._plugins.values(), _hooks(plugin)))
+
+    def isolate(self, said: Mapping[str, HookSettings]) -> None:
+        """Puts the operator's word on failing and slow interceptors in force, from the next operation on.
+
+        :param said: tables by name of component or registered object; of what has none, its author's word counts.
+        """
+        self._said = said
+        plugins = list(self._plugins.values())
+        for plugin in plugins:
+            self._isolate(plugin)
+        self._swap(_orders(plugins, _hooks(*plugins)))
+        _tell_weakened(plugins)
+
+    def weakened(self) -> list[str]:
+        """Each implementation that is passed over when it fails, though its author has it stop the operation."""
+        return [str(item) for item in _weakened(self._plugins.values())]
+
+    def implemented(self) -> dict[str, tuple[Implementation, ...]]:
+        """What is registered, by the name of its component or object."""
+        return {name: plugin.implementations for name, plugin in self._plugins.items()}
 
     def ordered(self, hook: str) -> tuple[Implementation, ...]:
         """The implementations of ``hook``, the outermost first."""
@@ -109,6 +133,10 @@ class HookRegistry:
                 log.exception("hook %s failed", item)
         return given
 
+    def _isolate(self, plugin: Plugin) -> None:
+        said = self._said.get(plugin.name)
+        plugin.implementations = tuple([overridden(item, said) for item in plugin.implementations])
+
     def _forget(self, plugin: Plugin) -> None:
         self._manager.unregister(plugin.holder)
         del self._plugins[plugin.name]
@@ -128,6 +156,19 @@ class HookRegistry:
 def _named(subject: object) -> str:
     name = getattr(subject, "__name__", None)
     return name if isinstance(name, str) else type(subject).__name__
+
+
+def _tell_weakened(plugins: Iterable[Plugin]) -> None:
+    for item in _weakened(plugins):
+        log.warning(
+            "hook %s is passed over when it fails, as [kernel.hooks] has it; its author says that its failure stops the"
+            " operation",
+            item,
+        )
+
+
+def _weakened(plugins: Iterable[Plugin]) -> Iterator[Implementation]:
+    return (item for plugin in plugins for item in plugin.implementations if item.weakened)
 
 
 def _place(plugin: Plugin, place: int) -> None:

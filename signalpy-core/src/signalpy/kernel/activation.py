@@ -175,7 +175,14 @@ class Activation:
             ledger.deliveries.append(delivery)
         if spec.hooks:
             hooks = [(item.hook, item.options) for item in spec.hooks]
-            ledger.plugin = plugin_of(unit.instance, unit.name, hooks=hooks, version=version, owner=unit)
+            ledger.plugin = plugin_of(
+                unit.instance,
+                unit.name,
+                hooks=hooks,
+                version=version,
+                owner=unit,
+                distribution=unit.entry.distribution,
+            )
 
     async def _deactivate(self, unit: Unit) -> BaseException | None:
         try:

@@ -9,20 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final, Self
 
-from signalpy import __version__
 from signalpy.builtin import ConfigComponent
 from signalpy.bus import Bus, Dispatcher
 from signalpy.configuration import Configuration, Source, load
 from signalpy.definition import ComponentSpec, adopted, spec_of
 from signalpy.discovery import Discovery, scan
 from signalpy.discovery.filter import Filter
-from signalpy.discovery.records import loaded_inventory
 from signalpy.errors import ComponentUnavailable, LifecycleError, TargetNotFound
 from signalpy.hooks import HookRegistry
 from signalpy.kernel.activation import Activation
 from signalpy.kernel.announcer import Announcer
 from signalpy.kernel.conductor import Conductor
 from signalpy.kernel.entry import Catalog
+from signalpy.kernel.facts import at_start, facts_of
 from signalpy.kernel.operator import Operator
 from signalpy.kernel.proxy import Proxy
 from signalpy.kernel.reasons import Reasons
@@ -30,11 +29,10 @@ from signalpy.kernel.regime import CurrentConfiguration, Regime
 from signalpy.kernel.reloading import Reloaded
 from signalpy.kernel.services import Services
 from signalpy.kernel.stages import refuse_inside
+from signalpy.kernel.strays import strays
 from signalpy.kernel.unit import Roster
 from signalpy.kernel.watchdog import Watchdog
-from signalpy.matching import did_you_mean
 from signalpy.policy import Policies
-from signalpy.runtime import Facts
 from signalpy.states import PluginInfo, State
 
 log = logging.getLogger("signalpy.kernel")
@@ -70,6 +68,7 @@ class Kernel:
         self._changes: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="signalpy")
         self.hooks = HookRegistry()
+        self.hooks.isolate(configuration.kernel.hooks)
         self.watchdog = Watchdog()
         self._dispatcher = Dispatcher(self.hooks)
         entries = Policies(configuration.policy)
@@ -94,7 +93,7 @@ class Kernel:
             services=self._services,
             watchdog=self.watchdog,
             threads=self._threads,
-            facts=Facts(self._inventory, self._policies, self._targets),
+            facts=facts_of(self._catalog, self._dispatcher),
             configuration=lambda: self._configuration.current,
         )
         self._activation.unavailable = self._unavailable
@@ -206,9 +205,7 @@ class Kernel:
             raise
         self._warn_of_strays()
         self._state = "running"
-        self._announcer.put(
-            "kernel.started", {"version": __version__, "components": [unit.name for unit in self._roster]}
-        )
+        self._announcer.put("kernel.started", at_start(self._roster, self._dispatcher))
         self._announcer.start()
         with self.watchdog.watch("handing kernel.started to its subscribers"):
             await self._announcer.flush()
@@ -275,8 +272,8 @@ class Kernel:
         """Puts a changed configuration in force: policies, and the tables of components.
 
         A component whose table has changed is told by its ``reconfigure``, or is replaced by a fresh instance. What
-        changed in ``[kernel]`` and ``[plugins]`` counts from the next boot, ``shutdown_deadline`` apart. Policies that
-        were set at run time stay on top.
+        changed in ``[kernel]`` and ``[plugins]`` counts from the next boot, ``shutdown_deadline`` and ``hooks`` apart.
+        Policies that were set at run time stay on top.
 
         :param config: as for ``Kernel``; the file that this kernel was made from, if not given.
         :returns: what is different now, or will be after the next boot.
@@ -295,7 +292,7 @@ class Kernel:
 
     async def _put_in_force(self, new: Configuration, told: list[Reloaded]) -> None:
         told.append(await self._regime.put(new, self._conductor))
-        if told[0].tables:
+        if told[0].tables or told[0].at_once:
             self._warn_of_strays()
 
     async def _change(self, action: str, make: Callable[[], Awaitable[None]]) -> None:
@@ -380,22 +377,9 @@ class Kernel:
             f"{target}: component {name!r} does not run: {why}", target=target, component=name, why=why, near=[]
         )
 
-    def _inventory(self) -> list[dict[str, str | None]]:
-        loaded = {entry.distribution for entry in self._catalog if entry.spec is not None and entry.distribution}
-        return loaded_inventory([*loaded, "signalpy-core"])
-
-    def _policies(self) -> dict[str, dict[str, Any]]:
-        return self._dispatcher.policies.entries()
-
-    def _targets(self) -> dict[str, Any]:
-        specs = [entry.spec for entry in self._catalog if entry.spec is not None and entry.state is State.ACTIVE]
-        return {f"{spec.name}.{item.name}": item.params for spec in specs for item in spec.runnables}
-
     def _warn_of_strays(self) -> None:
-        for table in self.configuration.tables:
-            if table not in self._catalog:
-                hint = did_you_mean(table, self._catalog.names())
-                log.warning("%s: no component owns the table [%s].%s", self.configuration.origin(table), table, hint)
+        for stray in strays(self.configuration, self._catalog, self.hooks):
+            log.warning("%s", stray)
 
     def _close(self) -> None:
         self._state = "stopped"

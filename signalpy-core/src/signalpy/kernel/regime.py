@@ -12,7 +12,7 @@ from signalpy.configuration import Configuration
 from signalpy.errors import LifecycleError
 from signalpy.kernel.announcer import Announcer
 from signalpy.kernel.conductor import Conductor
-from signalpy.kernel.reloading import Reloaded, differences
+from signalpy.kernel.reloading import HOOKS, Reloaded, differences
 from signalpy.operation import current
 from signalpy.policy import Policies
 
@@ -72,6 +72,8 @@ class Regime:
         changed = differences(old, new)
         if changed.policies:
             self._swap(lambda policies: policies.with_file(new.policy), "file")
+        if HOOKS in changed.at_once:
+            self._dispatcher.hooks.isolate(new.kernel.hooks)
         if changed.pending:
             log.warning("configuration: %s changed and counts from the next start", ", ".join(changed.pending))
         refused: list[str] = []
@@ -83,7 +85,9 @@ class Regime:
         finally:
             if changed:
                 source = str(new.source) if new.source is not None else None
-                data = {"source": source, **changed.as_dict(), **({"refused": refused} if refused else {})}
+                weakened = self._dispatcher.hooks.weakened() if HOOKS in changed.at_once else []
+                told = {"refused": refused, "weakened": weakened}
+                data = {"source": source, **changed.as_dict(), **{key: names for key, names in told.items() if names}}
                 self._announcer.put("kernel.configuration.changed", data)
         return changed
 

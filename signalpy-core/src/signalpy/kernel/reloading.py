@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from signalpy.configuration import Configuration, KernelSettings, PluginSettings
 
-AT_ONCE: Final = frozenset({"kernel.shutdown_deadline"})
-"""Those of the kernel's own settings that are read whenever they are needed."""
+HOOKS: Final = "kernel.hooks"
+AT_ONCE: Final = frozenset({HOOKS, "kernel.shutdown_deadline"})
+"""Those of the kernel's own settings that count at once."""
 
 
 @dataclass(frozen=True, slots=True)
