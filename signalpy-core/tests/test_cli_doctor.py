@@ -16,11 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from signalpy.discovery.installed import read
+from signalpy.configuration import load
+from signalpy.discovery.installed import Reading, read
+from signalpy.doctor import OFFLINE, Examined, examine
+from signalpy.doctor.live import CHECKS
 from signalpy.doctor.startup import code_at_startup
 
 if TYPE_CHECKING:
-    from conftest import Site
+    from collections.abc import Callable
+
+    from conftest import Serving, Site
 
 GUARD = """
 from pydantic import BaseModel
@@ -341,3 +346,49 @@ class TestStartUp:
 
 def _is_source(entry: str) -> bool:
     return entry.endswith("src")
+
+
+class TestOfAProcessThatRuns:
+    """``signalpy --attach PATH doctor``, after somebody has changed what is installed."""
+
+    @pytest.fixture
+    def running(self, shop: Site, serving: Callable[..., Serving]) -> Site:
+        (shop.root.parent / "signalpy.toml").write_text('[kernel]\nsocket = "s"\n\n[plugins]\nallow = ["acme-*"]\n')
+        serving().until("running: ")
+        return shop
+
+    def test_all_is_as_installed(self, running: Site) -> None:
+        """What can only be told of an installation is listed as not made, with what to do."""
+        told = examined(running, "--attach", "s", code=0)
+        assert ([], list(CHECKS), list(OFFLINE)) == (told["findings"], told["made"], list(told["not_made"]))
+        shown = running.signalpy("--attach", "s", "doctor").stdout
+        assert "no problems, no notes; 4 checks made" in shown
+        assert "looks at what is installed: signalpy doctor, without --attach" in shown
+
+    def test_an_upgrade_under_the_process_is_named(self, running: Site) -> None:
+        """Until it starts again it runs the old code, whatever is on the disk."""
+        shutil.rmtree(running.root / "acme_orders-1.0.dist-info")
+        running.component("acme-orders", "orders", "2.0")
+        expected = "version 1.0 is loaded, and 2.0 is installed now. Start again, or install the other version."
+        assert [("acme-orders", expected)] == problems(running, "loaded", "--attach", "s")
+        assert "pong from orders" in running.signalpy("--attach", "s", "invoke", "orders.ping").stdout
+        examined(running, code=0)  # of the installation alone nobody can tell
+
+    def test_what_was_taken_away_is_named(self, running: Site) -> None:
+        """A process goes on with what it has loaded."""
+        shutil.rmtree(running.root / "acme_orders-1.0.dist-info")
+        expected = "version 1.0 is loaded, and it is not installed any more. Start again, or install the other version."
+        assert [("acme-orders", expected)] == problems(running, "loaded", "--attach", "s")
+
+    def test_it_has_booted_already(self, running: Site) -> None:
+        """``--boot`` has no meaning there."""
+        done = running.signalpy("doctor", "--boot", "--attach", "s")
+        assert (2, "signalpy: --boot goes without --attach: the process runs already\n") == (
+            done.returncode,
+            done.stderr,
+        )
+
+
+def test_the_names_of_the_checks_are_those_that_are_made() -> None:
+    """In their order."""
+    assert OFFLINE == examine(Examined(Reading((), ()), load())).made

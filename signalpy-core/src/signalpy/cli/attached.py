@@ -15,7 +15,7 @@ from signalpy.cli.options import options
 
 C = TypeVar("C", bound=click.Command)
 
-ANSWERED: Final = ("invoke", "plugins", "policy", "reload", "status", "why")
+ANSWERED: Final = ("doctor", "invoke", "plugins", "policy", "reload", "status", "why")
 """The core's own commands that a process that runs can be asked."""
 OWN_PROCESS: Final = "goes without --attach: the process runs already"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from signalpy.cli.failure import NO
+from signalpy.cli.attached import OWN_PROCESS, ask
+from signalpy.cli.failure import NO, Failure
 from signalpy.cli.options import options
 from signalpy.cli.output import print_json, say
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from signalpy.cli.options import Options
     from signalpy.doctor import Report
     from signalpy.kernel import Kernel
+
+INSTALLED: Final = "looks at what is installed: signalpy doctor, without --attach"
 
 
 @click.command()
@@ -23,21 +26,34 @@ if TYPE_CHECKING:
 def doctor(ctx: click.Context, *, as_json: bool, boot: bool) -> None:
     """Check the installation, and list what is wrong; exit code 1 if there is a problem.
 
-    Reads metadata and files: nothing of a plugin is imported without --boot. A note is no problem.
+    Reads metadata and files: nothing of a plugin is imported without --boot. A note is no problem. With --attach the
+    process there examines itself: what runs in it, and whether that is what is installed by now.
     """
-    from signalpy.doctor import Examined, examine
-
     given = options()
-    examined = Examined.here(given.reading, lambda: given.configuration)
-    report = examine(examined)
-    if boot and examined.configuration is not None:
-        report = report.with_more(_live(given))
+    if given.attach is not None and boot:
+        raise Failure(f"--boot {OWN_PROCESS}")
+    report = _asked() if given.attach is not None else _examined(given, boot=boot)
     if as_json:
         print_json(report.as_dict())
     else:
         _print(report)
     if report.problems:
         ctx.exit(NO)
+
+
+def _examined(given: Options, *, boot: bool) -> Report:
+    from signalpy.doctor import Examined, examine
+
+    examined = Examined.here(given.reading, lambda: given.configuration)
+    report = examine(examined)
+    return report.with_more(_live(given)) if boot and examined.configuration is not None else report
+
+
+def _asked() -> Report:
+    from signalpy.doctor import OFFLINE, Report
+
+    report = Report.of(ask("doctor"))
+    return report.with_more(Report((), (), dict.fromkeys(OFFLINE, INSTALLED)))
 
 
 def _live(given: Options) -> Report:

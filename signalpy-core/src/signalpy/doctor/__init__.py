@@ -3,8 +3,8 @@
 ``examine`` makes the checks that need metadata and files alone; ``examine_live`` those that need a kernel that runs.
 """
 
-from signalpy.doctor.examination import Examined, examine
+from signalpy.doctor.examination import OFFLINE, Examined, examine
 from signalpy.doctor.finding import Finding, Level, Report
 from signalpy.doctor.live import examine_live
 
-__all__ = ["Examined", "Finding", "Level", "Report", "examine", "examine_live"]
+__all__ = ["OFFLINE", "Examined", "Finding", "Level", "Report", "examine", "examine_live"]

@@ -17,6 +17,23 @@ from signalpy.doctor.finding import Finding, Level, Report
 from signalpy.errors import SignalPyError
 
 NEEDS_BOOT: Final = "needs the plugins' code: signalpy doctor --boot"
+OFFLINE: Final = (
+    "configuration",
+    "metadata",
+    "components",
+    "commands",
+    "required",
+    "requirements",
+    "lock",
+    "files",
+    "paths",
+    "shadowed",
+    "start-up",
+    "tables",
+    "patterns",
+    "policies",
+)
+"""The checks that are made here, of what is installed."""
 LIVE: Final = ("states", "interceptors", "loaded", "settings")
 """The checks that only a kernel that runs can make."""
 

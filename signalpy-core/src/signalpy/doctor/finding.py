@@ -60,6 +60,14 @@ class Report:
         left = {check: why for check, why in {**self.not_made, **other.not_made}.items() if check not in made}
         return Report((*self.findings, *other.findings), made, left)
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Report:
+        """The report that ``as_dict`` has told of."""
+        findings = (
+            Finding(item["check"], Level(item["level"]), item["subject"], item["message"]) for item in told["findings"]
+        )
+        return cls(tuple(findings), tuple(told["made"]), told["not_made"])
+
     def as_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {

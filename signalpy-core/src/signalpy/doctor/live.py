@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from signalpy import __version__
 from signalpy.definition import ComponentSpec, spec_of
+from signalpy.discovery.compatibility import CORE
 from signalpy.discovery.records import inventory
 from signalpy.doctor.finding import Finding, Level, Report
 from signalpy.matching import did_you_mean, is_pattern, matches
@@ -20,7 +22,7 @@ CHECKS = ("states", "interceptors", "loaded", "settings")
 
 
 def examine_live(kernel: Kernel) -> Report:
-    """Looks at a kernel that runs, in this process or at the other end of a socket."""
+    """Looks at a kernel that runs in this process."""
     findings = [*_states(kernel), *_interceptors(kernel), *drifted(kernel.plugins())]
     return Report(tuple(findings), CHECKS)
 
@@ -28,7 +30,8 @@ def examine_live(kernel: Kernel) -> Report:
 def drifted(rows: Iterable[PluginInfo]) -> Iterator[Finding]:
     """Code that runs in another version than is installed by now: somebody upgraded under a process that runs."""
     running = {row.distribution: row.version for row in rows if row.distribution and row.state is State.ACTIVE}
-    for item in inventory(name for name in running):
+    running[CORE] = __version__
+    for item in inventory(running):
         name = str(item["name"])
         if item["version"] != running[name]:
             now = f"{item['version']} is installed now" if item["version"] else "it is not installed any more"

@@ -122,6 +122,7 @@ class Operator:
         self._started = time.monotonic()
         self._started_at = datetime.now(UTC)
         self._commands: dict[str, Command] = {
+            "doctor": (Nothing, self._doctor),
             "invoke": (Called, self._invoke),
             "plugins": (Nothing, self._plugins),
             "policy": (Nothing, self._policy),
@@ -203,6 +204,11 @@ class Operator:
     async def _why(self, asked: Named, use: Use) -> dict[str, Any]:
         why = self._kernel.why(asked.name)
         return {"name": asked.name, "why": why, "known": not why.startswith("unknown")}
+
+    async def _doctor(self, _: Nothing, use: Use) -> dict[str, Any]:
+        from signalpy.doctor import examine_live
+
+        return examine_live(self._kernel).as_dict()
 
     async def _status(self, _: Nothing, use: Use) -> dict[str, Any]:
         kernel = self._kernel
