@@ -303,6 +303,9 @@ Here: TypeAlias = Context | Operation
 
 CURRENT: ContextVar[Here | None] = ContextVar("signalpy_operation", default=NOWHERE)
 
+# Bound once, for the bus: ``CURRENT.get`` on an imported name makes a bound method at every operation.
+read_here, enter, leave = CURRENT.get, CURRENT.set, CURRENT.reset
+
 
 def current() -> Here | None:
     """The innermost operation, or what ``acting_as`` set, or ``None``."""

@@ -12,7 +12,7 @@ from signalpy.bus.route import CallRoute, EventRoute
 from signalpy.bus.said import Said, not_text, told, wrong
 from signalpy.bus.tasks import current_task
 from signalpy.errors import LifecycleError
-from signalpy.operation import CURRENT, OUTSIDE, PLAIN, Call, Context, Publication, by, context_of
+from signalpy.operation import OUTSIDE, PLAIN, Call, Context, Publication, by, context_of, enter, leave, read_here
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class Bus:
         :raises PolicyDenied: the policy, an interceptor (``Refused``) or a missing actor (``ActorMissing``) forbids it.
         :raises ShuttingDown: the kernel is stopping. Whatever the handler raises comes through unchanged.
         """
-        outer = CURRENT.get()
+        outer = read_here()
         if type(outer) is not Context:
             outer = context_of(outer)
         if actor:
@@ -67,22 +67,23 @@ class Bus:
         route = routes.calls.get(target) if type(target) is str else None
         if route is None:
             route = self._call_route(target)
-        if route.validate is not None:
-            params = route.validate(params)
-        call = Call(outer, route.terms, None, target, params)
-        token = CURRENT.set(call)
-        route.running[call] = current_task(routes.loop)
+        terms, running, validate, handler = route.at_hand
+        if validate is not None:
+            params = validate(params)
+        call = Call(outer, terms, None, target, params)
+        token = enter(call)
+        running[call] = current_task(routes.loop)
         try:
-            if route.handler is not None:
-                return await route.handler(params)
+            if handler is not None:
+                return await handler(params)
             return await route.run(call)
         finally:
-            del route.running[call]
+            del running[call]
             if call.made is not None:
                 call.span.end()
             if route.retired:
                 route.left()
-            CURRENT.reset(token)
+            leave(token)
 
     async def publish(  # noqa: C901, PLR0912 - every step taken out costs a tenth of the whole
         self, event_type: Any, data: Any = None, **said: Unpack[Said]
@@ -103,7 +104,7 @@ class Bus:
         :raises ShuttingDown: the kernel is stopping.
         """
         fact = PLAIN
-        outer = CURRENT.get()
+        outer = read_here()
         if type(outer) is not Context:
             outer = context_of(outer)
         if said or type(event_type) is not str:
@@ -119,14 +120,15 @@ class Bus:
         route = routes.events.get(event_type)
         if route is None:
             route = self._event_route(event_type)
-        steps = iter(route.functions) if route.functions is not None else None
-        event = Publication(outer, route.terms, None, event_type, data, fact, steps)
-        token = CURRENT.set(event)
-        route.running[event] = current_task(routes.loop)
+        terms, running, only, functions = route.at_hand
+        steps = iter(functions) if functions is not None else None
+        event = Publication(outer, terms, None, event_type, data, fact, steps)
+        token = enter(event)
+        running[event] = current_task(routes.loop)
         try:
-            if route.only is not None:
+            if only is not None:
                 try:
-                    await route.only(event_type, data)
+                    await only(event_type, data)
                 except BaseException as failure:
                     if not route.takes(failure, event):
                         raise
@@ -140,12 +142,12 @@ class Bus:
                         if not route.takes(failure, event):
                             raise
         finally:
-            del route.running[event]
+            del running[event]
             if event.made is not None:
                 event.span.end()
             if route.retired:
                 route.left()
-            CURRENT.reset(token)
+            leave(token)
 
     def invoke_sync(self, target: str, params: Any = None, *, actor: str | None = None) -> Any:
         """``invoke`` from another thread; who acts is taken over from the calling thread's context.

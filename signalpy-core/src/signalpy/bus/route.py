@@ -63,11 +63,11 @@ class Route:
 class CallRoute(Route):
     """One caller's calls of one target.
 
-    :ivar validate: set where nobody is to see a call before its parameters are validated.
-    :ivar handler: set where, besides, nothing stands between validation and it.
+    :ivar at_hand: what every call takes from here, taken at once: the terms, those that run, ``validate`` where nobody
+        is to see a call before its parameters are validated, and the handler where, besides, nothing stands before it.
     """
 
-    __slots__ = ("endpoint", "handler", "target", "validate")
+    __slots__ = ("at_hand", "endpoint")
 
     def __init__(
         self,
@@ -80,21 +80,19 @@ class CallRoute(Route):
         endpoint = tables.endpoints.get(target)
         rings = {item.owner for item in (*recorders, *interceptors)}
         super().__init__(terms, rings | {endpoint.owner} if endpoint is not None else rings)
-        self.target = target
         self.endpoint = endpoint
-        self.validate: Validate | None = None
-        self.handler: Callable[[Any], Awaitable[Any]] | None = None
+        validate: Validate | None = None
+        handler: Callable[[Any], Awaitable[Any]] | None = None
         if endpoint is None:
             self.run = compile_ring(recorders, _past_policy(terms.verdict, _absent(tables)), None)
-            return
-        if recorders or not terms.verdict.plain:
+        elif recorders or not terms.verdict.plain:
             inner = _validated(endpoint, interceptors)
             self.run = compile_ring(recorders, _past_policy(terms.verdict, inner), None)
-            return
-        self.run = _intercepted(endpoint, interceptors)
-        self.validate = endpoint.validate
-        if not interceptors:
-            self.handler = endpoint.handler
+        else:
+            self.run = _intercepted(endpoint, interceptors)
+            validate = endpoint.validate
+            handler = endpoint.handler if not interceptors else None
+        self.at_hand = (terms, terms.running, validate, handler)
 
     def handling(self, call: Any) -> Any:
         """The target's owner."""
@@ -104,11 +102,11 @@ class CallRoute(Route):
 class EventRoute(Route):
     """One caller's publications of all event types that have the same subscribers, interceptors and verdict.
 
-    :ivar functions: the subscribers, where nothing stands before them and all are async and take type and data.
-    :ivar only: the subscriber, if there is one of this kind and no other.
+    :ivar at_hand: what every publication takes from here, taken at once: the terms, those that run, and where nothing
+        stands before the subscribers and all are async and take type and data, the only one, or all of them.
     """
 
-    __slots__ = ("_dead_letter", "deliveries", "functions", "only")
+    __slots__ = ("_dead_letter", "at_hand", "deliveries")
 
     def __init__(
         self,
@@ -125,14 +123,16 @@ class EventRoute(Route):
         free = not recorders and not interceptors and terms.verdict.plain
         bare = free and all(item.simple and item.is_async for item in deliveries)
         functions = tuple([item.function for item in deliveries])
-        self.only = functions[0] if bare and len(functions) == 1 else None
-        self.functions = functions if bare and len(functions) != 1 else None
+        alone = len(functions) == 1
+        only = functions[0] if bare and alone else None
+        self.at_hand = (terms, terms.running, only, functions if bare and not alone else None)
         deliver = compile_ring(interceptors, _delivering(deliveries, dead_letter), with_data)
         self.run = compile_ring(recorders, _past_policy(terms.verdict, deliver), None)
 
     def handling(self, event: Any) -> Any:
         """The owner of the subscriber that the publication has come to, if it has come to one."""
-        if self.only is not None:
+        _, _, only, _ = self.at_hand
+        if only is not None:
             return self.deliveries[0].owner
         left = event.steps if event.steps is not None else event.span.at
         at = len(self.deliveries) - operator.length_hint(left) - 1 if left is not None else -1

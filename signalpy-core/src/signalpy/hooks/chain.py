@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
+from msgspec import Struct
+
 from signalpy.errors import HookError, Refused
 from signalpy.hooks.plugin import Implementation
 from signalpy.operation import breaks_off
@@ -21,83 +23,86 @@ log = logging.getLogger("signalpy.hooks")
 Run: TypeAlias = Callable[[Any], Awaitable[Any]]
 Change: TypeAlias = Callable[[Any, Any], Any]
 _KEEP: Final = object()
+_NOTHING: Final = object()
 
 
-class Step:
+class Step(Struct, eq=False):
     """What a hook gets as ``proceed``: goes on to the next ring inward, with another value if one is given.
 
     It ends with the hook: nothing goes inward any more when the hook has returned or raised.
+
+    :param item: the hook.
+    :param operation: what goes inward; ``None`` when the hook has ended.
+    :param change: see `compile_ring`.
+    :param inside: how many times it has gone inward and not come back yet.
+    :param result: what came back last; ``error``: what was raised last.
+    :param emptied: told when nothing is inside any more, once somebody waits for it.
     """
 
-    __slots__ = (
-        "_change",
-        "_inner",
-        "_item",
-        "_operation",
-        "_outside",
-        "done",
-        "error",
-        "inside",
-        "over",
-        "pause",
-        "result",
-        "started",
-    )
-
-    def __init__(self, item: Implementation, operation: Any, inner: Run, change: Change | None) -> None:
-        self._item = item
-        self._operation = operation
-        self._inner = inner
-        self._change = change
-        self._outside: asyncio.Event | None = None
-        self.inside = 0
-        self.over = False
-        self.started = False
-        self.done = False
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.pause: OwnTime | None = None
+    item: Implementation
+    operation: Any
+    inner: Run
+    change: Change | None
+    inside: int = 0
+    result: Any = _NOTHING
+    error: BaseException | None = None
+    emptied: asyncio.Event | None = None
 
     async def __call__(self, new: Any = _KEEP) -> Any:
         """Goes inward; with ``new``, a call has other parameters and an event another payload."""
-        operation = self._operation
-        if self.over:
+        operation = self.operation
+        if operation is None:
             raise self._wrong("called proceed() after it had ended. Await it inside.")
-        if self._change is None:
+        if self.change is None:
             self._once(new)
         elif new is not _KEEP:
-            operation = self._change(operation, new)
-        self.started = True
+            operation = self.change(operation, new)
         self.inside += 1
-        if self.pause is not None:
-            self.pause.stop()
         try:
-            self.result = await self._inner(operation)
+            self.result = result = await self.inner(operation)
         except BaseException as error:
             self.error = error
             raise
         finally:
             self.inside -= 1
-            if self.pause is not None and not self.over:
-                self.pause.start()
-            if self._outside is not None and not self.inside:
-                self._outside.set()
-        self.done = True
-        return self.result
+            if self.emptied is not None and not self.inside:
+                self.emptied.set()
+        return result
 
     async def outside(self) -> None:
         """Returns when nothing runs inward any more, which a hook may have left to a task of its own."""
-        self._outside = asyncio.Event()
-        await self._outside.wait()
+        self.emptied = asyncio.Event()
+        await self.emptied.wait()
 
     def _once(self, new: Any) -> None:
         if new is not _KEEP:
             raise self._wrong("gave proceed() a value, and a recorder changes nothing. Call it without one.")
-        if self.started:
+        if self.inside or self.result is not _NOTHING or self.error is not None:
             raise self._wrong("called proceed() twice. A recorder calls it once.")
 
     def _wrong(self, what: str) -> HookError:
-        return HookError(f"{self._item} {what}", plugin=self._item.plugin, hook=self._item.hook)
+        return HookError(f"{self.item} {what}", plugin=self.item.plugin, hook=self.item.hook)
+
+
+class TimedStep(Step, eq=False):
+    """The same for a hook whose own time is limited.
+
+    :param pause: its clock, once it runs.
+    """
+
+    pause: OwnTime | None = None
+
+    async def __call__(self, new: Any = _KEEP) -> Any:
+        """Goes inward; meanwhile the hook's clock stands still."""
+        pause = self.pause
+        if pause is None or self.operation is None:
+            return await super().__call__(new)
+        pause.stop()
+        try:
+            return await super().__call__(new)
+        finally:
+            if self.operation is not None:
+                pause.start()
 
 
 class OwnTime:
@@ -147,12 +152,12 @@ def _recorder(item: Implementation, inner: Run) -> Run:
                 _note(error, item)
             raise
         finally:
-            step.over = True
+            step.operation = None
             if step.inside:
                 await step.outside()
         if step.error is not None:
             raise step.error
-        if not step.done:
+        if step.result is _NOTHING:
             raise HookError(
                 f"{item} returned without awaiting proceed(). Await it once, or raise.",
                 plugin=item.plugin,
@@ -178,7 +183,7 @@ def _interceptor(item: Implementation, inner: Run, change: Change) -> Run:
                 _note(error, item)
             raise
         finally:
-            step.over = True
+            step.operation = None
             if step.inside:
                 await step.outside()
 
@@ -189,7 +194,7 @@ def _guarded(item: Implementation, call: Callable[..., Awaitable[Any]], inner: R
     on_error = item.options.on_error
 
     async def intercept(operation: Any) -> Any:
-        step = Step(item, operation, inner, change)
+        step = TimedStep(item, operation, inner, change)
         try:
             return await _timed(item, call, operation, step)
         except BaseException as error:
@@ -204,17 +209,17 @@ def _guarded(item: Implementation, call: Callable[..., Awaitable[Any]], inner: R
                 raise
             log.exception("hook %s failed and is passed over", item)
         finally:
-            step.over = True
+            step.operation = None
             if step.inside:
                 await step.outside()
         if step.error is not None:
             raise step.error
-        return step.result if step.started else await inner(operation)
+        return step.result if step.result is not _NOTHING else await inner(operation)
 
     return intercept
 
 
-async def _timed(item: Implementation, call: Callable[..., Awaitable[Any]], operation: Any, step: Step) -> Any:
+async def _timed(item: Implementation, call: Callable[..., Awaitable[Any]], operation: Any, step: TimedStep) -> Any:
     seconds = item.options.timeout
     if seconds is None:
         return await call(operation, step)
