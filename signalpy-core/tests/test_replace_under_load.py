@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,10 +44,10 @@ class Office:
         self.around = 0
         self.too_late = 0
 
-    def desk(self, version: str, *, exclusive: bool = False, fails: bool = False) -> type:
+    def desk(self, version: str, *, name: str = "desk", exclusive: bool = False, fails: bool = False) -> type:
         office = self
 
-        @component("desk", version=version, exclusive=exclusive)
+        @component(name, version=version, exclusive=exclusive)
         @provides("IDesk")
         class Desk:
             open = True
@@ -77,7 +78,7 @@ class Office:
                 office.behind.append(data["number"])
                 await self.work()
 
-            @hookimpl(targets=["desk.*"])
+            @hookimpl(targets=[f"{name}.*"])
             async def signalpy_invoke(self, call: Any, proceed: Any) -> Any:
                 office.around += 1
                 return await proceed()
@@ -92,8 +93,9 @@ class Office:
 class Load:
     """Callers and publishers that go on until they are told to stop."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, desk: str = "desk") -> None:
         self._kernel = kernel
+        self._target = f"{desk}.take"
         self._on = True
         self.asked: list[int] = []
         self.answers: list[tuple[str, int]] = []
@@ -117,7 +119,7 @@ class Load:
         while self._on:
             self.asked.append(number)
             try:
-                self.answers.append(await self._kernel.bus.invoke("desk.take", {"number": number}))
+                self.answers.append(await self._kernel.bus.invoke(self._target, {"number": number}))
             except (ComponentUnavailable, TargetNotFound):
                 self.refused.append(number)
                 await asyncio.sleep(0)
@@ -128,6 +130,7 @@ class Load:
             await self._kernel.bus.publish("paper.filed", {"number": number})
             self.published.append(number)
             number += EVENTS
+            await asyncio.sleep(0)  # where nobody subscribes, publish has nothing to wait for
 
 
 def _kernel(*classes: type) -> Kernel:
@@ -171,3 +174,29 @@ async def test_a_replacement_that_fails_under_load_is_not_noticed(exclusive: boo
     assert (0, []) == (office.too_late, load.refused)
     assert sorted(load.asked) == sorted(number for _, number in load.answers) == sorted(office.called)
     assert sorted(load.published) == sorted(office.inline) == sorted(office.behind)
+
+
+async def test_what_is_added_and_removed_under_load_answers_or_refuses_and_never_half() -> None:
+    """A call is carried out and answered, or refused and not begun; no event comes twice; who stays has them all."""
+    office, stays = Office(), Office()
+    kernel = _kernel(office.desk("0"), stays.desk("1", name="counter"))
+    load, beside = Load(kernel), Load(kernel, "counter")
+    async with kernel, load.running(), beside.running():
+        for version in range(1, 21):
+            await kernel.remove("desk")
+            await asyncio.sleep(0.002)
+            await kernel.add(office.desk(str(version)))
+            await asyncio.sleep(0.005)
+    answered = sorted(number for _, number in load.answers)
+    assert 2_000 < len(answered)
+    assert 200 < len(load.refused)
+    assert sorted(load.asked) == sorted([*load.refused, *answered])
+    assert answered == sorted(office.called)
+    assert {str(version) for version in range(1, 21)} <= {version for version, _ in load.answers}
+    assert (0, 0) == (office.too_late, stays.too_late)
+    published = Counter([*load.published, *beside.published])
+    assert Counter(office.inline) == Counter(office.behind)
+    assert Counter(office.inline) < published
+    assert [] == beside.refused
+    assert sorted(beside.asked) == sorted(number for _, number in beside.answers) == sorted(stays.called)
+    assert published == Counter(stays.inline) == Counter(stays.behind)
