@@ -71,7 +71,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from signalpy import Call, Runtime, component, hookimpl, lifecycle, runnable, subscribe
+from signalpy import Call, Event, Runtime, component, hookimpl, lifecycle, runnable, subscribe
 from signalpy.hookspecs import Proceed
 
 # at import
@@ -83,6 +83,10 @@ class Settings(BaseModel):
 
 class Item(BaseModel):
     name: str = Field(description="of the item")
+
+
+class Kept(Event, type="sample.kept", version=1):
+    name: str
 
 
 @component("sample", version="1.0", settings=Settings, emits=["sample.*"])
@@ -102,7 +106,7 @@ class Sample:
     @runnable("keep", params=Item, description="Keep an item")
     async def keep(self, params: Item) -> dict[str, Any]:
         await asyncio.sleep(0)
-        await self.rt.publish("sample.kept", {"name": params.name})
+        await self.rt.publish("sample.kept", {"name": params.name}, schema="sample.kept/v1")
         return {"ok": True}
 
     @runnable("count", description="How many it keeps")

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytester"]
 
 START = "        self.kept: list[str] = []\n"
-KEEP = '        await asyncio.sleep(0)\n        await self.rt.publish("sample.kept", {"name": params.name})\n'
+KEEP = (
+    "        await asyncio.sleep(0)\n"
+    '        await self.rt.publish("sample.kept", {"name": params.name}, schema="sample.kept/v1")\n'
+)
 HOOK = (
     '    @hookimpl(targets="bystander.*")\n    async def signalpy_invoke(self, call: Call, proceed: Proceed) -> Any:\n'
 )
@@ -78,6 +81,9 @@ FAULTS = {
     ),
     "publishes_what_it_declares": ('emits=["sample.*"]', "emits=[]", "it publishes 'sample.kept', and declares emits="),
     "payloads_are_plain": ('{"name": params.name}', '{"name": object()}', "sample.kept: JSON cannot hold its payload"),
+    "payloads_fit_their_schemas": (
+        '{"name": params.name}', '{"nmae": 1}', "sample.kept: the payload does not fit Kept: name: Field required"
+    ),
     "works_under_policies": (
         KEEP,
         ("        while True:\n            try:\n                return await self.rt.publish('sample.kept', {})\n"

@@ -1,9 +1,11 @@
 """Events and changes belong together: refused events, lost records, cancelled callers, and what a crash left."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -300,6 +302,15 @@ async def test_leftovers_are_told_when_everybody_is_there(tmp_path: Path) -> Non
     async with kernel_on(database) as kernel:
         await asyncio.sleep(0.05)
         assert [] == kernel.get("witness").heard
+
+
+def test_an_announcement_of_before_events_had_a_schema_is_read() -> None:
+    """What an earlier release left in the ledger is told without one; what is left now says which it has."""
+    announcement = Announcement.of(Opening("dave", Decimal(1)))
+    assert "account.opened/v1" == Announcement.from_json(announcement.to_json()).schema
+    fields = json.loads(announcement.to_json())
+    del fields["schema"]
+    assert Announcement.from_json(json.dumps(fields)) == replace(announcement, schema=None)
 
 
 async def test_refused_leftovers_wait_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from signalpy import InvalidParams, Kernel, LifecycleError, Publication, State, component, subscribe
-from signalpy_accounts import AccountService
+from signalpy_accounts import AccountService, Closed, Opened, Transferred
 
 START = {"alice": 1000.0, "bob": 500.0, "charlie": 250.0}
 
@@ -150,6 +150,29 @@ async def test_accounts_open_and_close(settings: dict[str, Any]) -> None:
             ("account.closed", {"account": "dave"}, ("dave",)),
             ("account.opened", {"account": "dave", "balance": 0.0}, ("dave",)),
         ] == told
+
+
+async def test_events_are_typed() -> None:
+    """Each carries its schema and comes as an instance to whoever subscribes to the class."""
+    got: list[Any] = []
+
+    @component("reader")
+    class Reader:
+        @subscribe(Transferred)
+        def on_transfer(self, event_type: str, data: Transferred) -> None:
+            got.append(data)
+
+    kernel = kernel_with()
+    kernel.discover([Reader])
+    async with kernel:
+        await kernel.bus.invoke("accounts.open", {"account": "dave"})
+        await transfer(kernel, "alice", "dave", 1)
+        await transfer(kernel, "dave", "alice", 1)
+        await kernel.bus.invoke("accounts.close", {"account": "dave"})
+        heard = kernel.get("witness").heard
+        classes = (Opened, Transferred, Transferred, Closed)
+        assert [each.schema_id() for each in classes] == [event.schema for event in heard]
+        assert [Transferred(sender="alice", receiver="dave", amount=1), Transferred.of(heard[2].data)] == got
 
 
 @pytest.mark.parametrize(

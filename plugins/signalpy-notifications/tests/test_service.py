@@ -104,6 +104,7 @@ async def test_a_failing_channel_is_reported_and_blocks_nobody(
         assert [TOLD] == kernel.get("notifications").sent
         event = await heard_of_failure(kernel)
     assert {"user": "bob", "channel": "channel 1 (mailto)"} == event.data
+    assert "notification.failed/v1" == event.schema
     assert ("alice", "failure", ("bob",)) == (event.actor, event.outcome, event.subject)
     assert event.error["message"].startswith("channel 1 (mailto): Connection error")
     assert 1 == len(mailbox.taken)

@@ -1,6 +1,7 @@
 """Accounts and exact transfers as a SignalPy component, in memory or in a SQLite ledger."""
 
 from signalpy_accounts.errors import LedgerBusy, LedgerError
+from signalpy_accounts.events import Closed, Opened, Transferred
 from signalpy_accounts.params import BalanceParams, CloseParams, OpenParams, TransferParams
 from signalpy_accounts.service import AccountService
 from signalpy_accounts.settings import AccountSettings
@@ -10,8 +11,11 @@ __all__ = [
     "AccountSettings",
     "BalanceParams",
     "CloseParams",
+    "Closed",
     "LedgerBusy",
     "LedgerError",
     "OpenParams",
+    "Opened",
     "TransferParams",
+    "Transferred",
 ]

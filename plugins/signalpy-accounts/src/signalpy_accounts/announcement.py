@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from signalpy.operation import Context, current
 from signalpy_accounts.book import Change
+from signalpy_accounts.events import SCHEMAS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Announcement:
     :param id: fixed before the change is committed; a repeated publication is known by it.
     :param occurred_at: when the change was made (UTC).
     :param causation_id: operation id of the call that made the change.
+    :param schema: the version of ``data``; ``None`` in a ledger of before events had one.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Announcement:
     client: Mapping[str, Any] | None
     correlation_id: str | None
     causation_id: str | None
+    schema: str | None = None
 
     @classmethod
     def of(cls, change: Change) -> Announcement:
@@ -48,6 +51,7 @@ class Announcement:
             client=here.client,
             correlation_id=here.correlation_id,
             causation_id=here.span.read() if here.span is not None else here.causation_id,
+            schema=SCHEMAS[change.event_type],
         )
 
     def to_json(self) -> str:

@@ -127,6 +127,7 @@ class Outbox:
             announcement.event_type,
             dict(announcement.data),
             subject=announcement.subject,
+            schema=announcement.schema,
             occurred_at=announcement.occurred_at,
             id=announcement.id,
         )

@@ -10,6 +10,7 @@ from signalpy import Publication, Runtime, component, lifecycle, requires, runna
 from signalpy_notifications.channel import Channel
 from signalpy_notifications.delivery import Line, Outcome
 from signalpy_notifications.errors import DeliveryFailed
+from signalpy_notifications.events import NotificationFailed
 from signalpy_notifications.params import SendParams
 from signalpy_notifications.repeats import Recent
 from signalpy_notifications.settings import NotificationSettings
@@ -107,8 +108,7 @@ class NotificationService:
         self.rt.log.error("the notification to %r was not delivered: %s", notice.user, failure)
         try:
             await self.rt.publish(
-                "notification.failed",
-                {"user": notice.user, "channel": failure.channel},
+                NotificationFailed(user=notice.user, channel=failure.channel),
                 subject=notice.user,
                 outcome="failure",
                 error={"type": type(failure).__name__, "message": str(failure)},

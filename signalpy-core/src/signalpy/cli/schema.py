@@ -47,5 +47,6 @@ def _row(schemas: Schemas, event_type: str, version: int, model: Any) -> tuple[s
     from signalpy.schemas import stamp
 
     older = [f"v{each}" for each in schemas.upcasts(event_type) if each < version]
-    fields = ", ".join(name if info.is_required() else f"{name}?" for name, info in model.model_fields.items())
+    form = model.model_json_schema()
+    fields = ", ".join(name if name in form.get("required", ()) else f"{name}?" for name in form.get("properties", ()))
     return stamp(event_type, version), ", ".join(older) or "-", fields or "-"

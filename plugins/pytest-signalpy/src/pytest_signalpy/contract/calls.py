@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from pytest_signalpy.contract.stage import Play, Stage
 from pytest_signalpy.contract.subject import does_not_apply, fails, fails_if
 from signalpy import InvalidParams
 from signalpy.matching import matches_any
+from signalpy.schemas import KNOWN, stamp
 
 STRAY = "no-such-parameter"
 
@@ -95,6 +97,28 @@ class CallChecks:
                 json.dumps(data, allow_nan=False)
             except (TypeError, ValueError) as error:
                 fails(f"{event_type}: JSON cannot hold its payload: {error}")
+
+    def test_payloads_fit_their_schemas(self, stage: Stage) -> None:
+        """The payload of each event that it publishes with the schema of a typed event fits that event's class."""
+
+        async def listen(play: Play) -> list[tuple[str, Any]]:
+            await play.call_all()
+            published = play.rig.journal.published.of("*", caller=stage.subject.name)
+            return [(event.schema, event.data) for event in published if event.schema is not None]
+
+        published = stage.run(listen)
+        models = {stamp(event_type, version): model for event_type, version, model in KNOWN.models()}
+        stamped = [(schema, data) for schema, data in published if schema in models]
+        if not stamped:
+            does_not_apply("its sample calls publish no typed event")
+        fails_if(dict.fromkeys(line for schema, data in stamped for line in _misfits(models[schema], data)))
+
+
+def _misfits(model: Any, data: Any) -> Iterator[str]:
+    try:
+        model.of(data)
+    except InvalidParams as error:
+        yield str(error)
 
 
 async def _is_refused(play: Play, target: str) -> None:
