@@ -10,6 +10,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Final
 
+from signalpy.cli.notifier import Notifier
 from signalpy.errors import SignalPyError
 from signalpy.kernel import Kernel
 from signalpy.operation import acting_as
@@ -29,10 +30,12 @@ class Reloader:
     """Puts the file of a kernel in force anew. Make it before the kernel boots, so that no change is missed.
 
     :param hangup: set by each SIGHUP.
+    :param notifier: is told when a reload begins and ends.
     """
 
-    def __init__(self, kernel: Kernel, hangup: asyncio.Event) -> None:
+    def __init__(self, kernel: Kernel, hangup: asyncio.Event, notifier: Notifier) -> None:
         self._kernel = kernel
+        self._notifier = notifier
         self._hangup = hangup
         self._file = kernel.configuration.source
         self._seen = _fingerprint(self._file) if self._file is not None else None
@@ -49,7 +52,8 @@ class Reloader:
             await self._hangup.wait()
             self._hangup.clear()
             if self._file is None:
-                log.warning("SIGHUP: there is no configuration file to reload")
+                with self._notifier.reloading():  # whoever sent it waits for the end
+                    log.warning("SIGHUP: there is no configuration file to reload")
                 continue
             self._seen = _fingerprint(self._file)
             await self._reload(self._file, "SIGHUP")
@@ -68,13 +72,15 @@ class Reloader:
                     await self._reload(file, "change")
 
     async def _reload(self, file: Path, trigger: str) -> None:
-        with acting_as(ACTOR, client={"file": str(file), "trigger": trigger}):
+        with acting_as(ACTOR, client={"file": str(file), "trigger": trigger}), self._notifier.reloading() as told:
             try:
                 changed = await self._kernel.reload()
             except SignalPyError as error:
-                log.error("reload refused, what was in force stays: %s", error)
+                told.append(f"reload refused, what was in force stays: {error}")
+                log.error("%s", told[-1])
             else:
-                log.info("reloaded %s: %s", file, changed)
+                told.append(f"reloaded {file}: {changed}")
+                log.info("%s", told[-1])
 
 
 async def _ticks(folder: Path) -> AsyncGenerator[None]:

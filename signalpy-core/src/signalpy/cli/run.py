@@ -41,20 +41,23 @@ async def _serve(kernel: Kernel) -> int:
     """The exit code: 0, or as shells have it 128 + the signal that cut the drain short."""
     import asyncio
 
+    from signalpy.cli.notifier import Notifier
     from signalpy.cli.reloader import Reloader
     from signalpy.cli.signals import Signals, unless
 
     signals = Signals()
-    reloader = Reloader(kernel, signals.hangup)
+    notifier = Notifier.of_environment()
+    reloader = Reloader(kernel, signals.hangup, notifier)
     with signals.watched():
         if not await unless(signals.stop, kernel.boot()):
             log.info("stopped before everything had started")
             return 0
-        _tell(kernel)
+        notifier.ready(_tell(kernel))
         reloading = asyncio.create_task(reloader.run())
         await signals.stop.wait()
         reloading.cancel()
         await asyncio.gather(reloading, return_exceptions=True)
+        notifier.stopping("draining")
         log.info("stopping; a second signal cancels what still runs")
         if await unless(signals.force, kernel.shutdown()):
             log.info("stopped")
@@ -63,9 +66,12 @@ async def _serve(kernel: Kernel) -> int:
         return 128 + (signals.last or 0)
 
 
-def _tell(kernel: Kernel) -> None:
+def _tell(kernel: Kernel) -> str:
+    """Logs what runs and what should and does not; the first of it is returned."""
     rows = kernel.plugins()
-    log.info("running: %s", ", ".join(row.name for row in rows if row.state is State.ACTIVE))
+    running = f"running: {', '.join(row.name for row in rows if row.state is State.ACTIVE)}"
+    log.info("%s", running)
     for row in rows:
         if row.state not in (State.ACTIVE, State.DENIED):
             log.warning("%s is not active: %s", row.name, kernel.why(row.name))
+    return running
