@@ -276,6 +276,25 @@ def test_fields_that_are_not_there_or_not_known_are_refused(model: Any, params: 
     assert kind in [item["type"] for item in _refused(model, params).__dict__["problems"]]
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"a": 1, "tail": 1},  # as many fields as keys, of which one is the default's
+        {"b": "x", "tail": 1},
+        {"a": 1, "b": "x", "c": [1], "tail": None},
+    ],
+)
+def test_an_unknown_field_is_never_overlooked_beside_defaults(params: dict[str, Any]) -> None:
+    """A field that was left out does not make room for one that nobody knows."""
+
+    class Loose(BaseModel):
+        a: int = 0
+        b: str | None = None
+        c: list[int] = []
+
+    assert ["extra_forbidden"] == [item["type"] for item in _refused(Loose, params).__dict__["problems"]]
+
+
 def test_a_model_may_say_itself_what_becomes_of_extra_fields() -> None:
     """``extra="allow"`` and ``extra="ignore"`` are the model's own affair."""
 
