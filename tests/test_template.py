@@ -67,6 +67,13 @@ def test_a_plugin_that_was_just_made_passes_everything(tmp_path: Path) -> None:
         plugin["component"], plugin["distribution"], plugin["verdict"]
     )  # fmt: skip
     assert {"passed", "does_not_apply"} == {check["outcome"] for check in plugin["checks"]}
+    assert "passed" == {check["check"]: check["outcome"] for check in plugin["checks"]}["samples_are_kept"]
+    samples = sorted((folder / "tests" / "samples" / "loyalty-points.greeted").iterdir())
+    before = [json.loads(path.read_text()) for path in samples]
+    for path in samples:
+        path.unlink()
+    run(python, "-m", "pytest", "-q", "tests/test_samples.py", "--signalpy-write-samples", cwd=folder)
+    assert before == [json.loads(path.read_text()) for path in samples]
     said = run(python, "-m", "signalpy", "invoke", "loyalty-points.greet", '{"name": "Ada"}', cwd=folder)
     assert {"greeting": "Hello, Ada!"} == json.loads(said)
 
