@@ -13,9 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from signalpy_audit_trail.commit import append_sync
+from signalpy_audit_trail.draft import Draft
+from signalpy_audit_trail.stores.file import FileStore
+
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "events.md").read_text()
 FILES = re.compile(r"^`(?P<path>[\w./]+)`[^\n]*:\n\n```\w+\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
-[(COMMAND, SHOWN)] = re.findall(r"^```console\n\$ ([^\n]+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+(SCHEMA, SAMPLES) = re.findall(r"^```console\n\$ ([^\n]+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -29,7 +33,9 @@ def folder(tmp_path: Path) -> Path:
     lines = [f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items())
              for group, points in project["entry-points"].items()]  # fmt: skip
     (info / "entry_points.txt").write_text("\n".join(lines))
-    (tmp_path / "shop_events.py").write_text(files["shop_events.py"])
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
     return tmp_path
 
 
@@ -42,8 +48,18 @@ def run(folder: Path, command: str, *more: str) -> subprocess.CompletedProcess[s
 
 def test_the_command_prints_what_the_page_shows(folder: Path) -> None:
     """Version, older versions that are read, and fields."""
-    done = run(folder, COMMAND)
-    assert (SHOWN, 0) == (done.stdout, done.returncode), done.stderr
+    command, shown = SCHEMA
+    done = run(folder, command)
+    assert (shown, 0) == (done.stdout, done.returncode), done.stderr
+
+
+def test_the_samples_of_the_page_are_read(folder: Path) -> None:
+    """The command writes what is missing and says so; without it, all is well after that."""
+    command, shown = SAMPLES
+    done = run(folder, command.removeprefix("python -m "))
+    assert 0 == done.returncode, done.stdout
+    assert re.fullmatch(".*".join(re.escape(part) for part in shown.split("…")), done.stdout, re.DOTALL), done.stdout
+    assert 0 == run(folder, "pytest --quiet").returncode
 
 
 def test_the_json_schemas_come_by_stamp(folder: Path) -> None:
@@ -83,3 +99,21 @@ def test_what_was_stored_is_read_in_the_form_of_today(folder: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
     assert ["order.placed/v3", "upcast", {"order": "a", "customer": "c", "cents": 150}] == json.loads(done.stdout)
+
+
+def test_an_export_brings_payloads_to_the_form_of_today(folder: Path) -> None:
+    """The upcasters of installed plugins are found without a kernel; without the plugin the payload is as stored."""
+    store = FileStore(folder / "trail")
+    body = '{"id":"1","time":"2026-01-01T00:00:00.000000Z","kind":"event","action":"order.placed","outcome":"success",'
+    body += '"schema":"order.placed/v1","data":{"order":"a","client":"c","amount":1.5}}'
+    append_sync(store, Draft(id="1", body=body.encode()))
+    store.close()
+    done = run(folder, "signalpy audit export --format jsonl --store trail")
+    assert 0 == done.returncode, done.stderr
+    [read] = [each for each in map(json.loads, done.stdout.splitlines()) if each["kind"] == "event"]
+    assert ("order.placed/v3", {"order": "a", "customer": "c", "cents": 150}) == (read["schema"], read["data"])
+    assert {"flag": "upcast", "stored": "order.placed/v1"} == read["schema_reading"]
+    (folder / "signalpy.toml").write_text('[plugins]\ndeny = ["signalpy-shop-events"]\n')
+    done = run(folder, "signalpy audit export --format jsonl --store trail")
+    [stored] = [each for each in map(json.loads, done.stdout.splitlines()) if each["kind"] == "event"]
+    assert ("order.placed/v1", {"order": "a", "client": "c", "amount": 1.5}) == (stored["schema"], stored["data"])

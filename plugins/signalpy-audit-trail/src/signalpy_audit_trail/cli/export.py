@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from signalpy.cli.catalog import load_events
 from signalpy.cli.options import options
 from signalpy.errors import ConfigError
 from signalpy_audit_trail.checkpoints import sign_head
@@ -60,6 +61,8 @@ def export(
 ) -> None:
     """Export the records that pass, in the order of the log.
 
+    Payloads of older versions come in the latest form that an installed plugin reads (signalpy.events).
+
     A file comes with a manifest: `signalpy audit verify --export FILE` checks with it, without the trail, that the
     rows are the log's. With --follow or --cursor-file rows are sent at least once each, and no manifest is written.
     The access is itself recorded. Exit codes: 0 done, 2 it could not run.
@@ -73,6 +76,7 @@ def export(
     question, chosen = parse_query(filters), _format(form)
     if goes_on and not chosen.linewise:
         raise click.UsageError(f"the rows of {form} cannot be sent one by one; leave out --follow and --cursor-file")
+    load_events(options())
     with opened(store, index) as place:
         proof = manifest or (f"{output}.manifest" if output is not None and not goes_on else None)
         check_targets(place, {"output": output, "manifest": proof, "cursor-file": cursor_file})
