@@ -6,6 +6,8 @@ import asyncio
 import base64
 import io
 import logging
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -58,8 +60,11 @@ NUMBERS = st.sampled_from([NUMBER, Decimal(NUMBER), float(NUMBER), [NUMBER], {NU
 class Leaky:
     """Puts its parameters wherever it can."""
 
+    kept: Any = None
+
     @runnable("echo")
     async def echo(self, params: Any) -> Any:
+        self.kept = params
         return {"secret": params["secret"], "error": f"echo of {params['spoken']}"}
 
     @runnable("fail")
@@ -72,6 +77,23 @@ class Leaky:
     @runnable("outer")
     async def outer(self, params: Any) -> None:
         await self.rt.invoke("leaky.fail", params["secret"])  # type: ignore[attr-defined]
+
+    async def both(self) -> None:
+        """Fails with a group of failures of operations whose values this one was never given."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(self.rt.invoke("leaky.fail", self.kept))  # type: ignore[attr-defined]
+
+    @runnable("retold")
+    async def retold(self) -> None:
+        try:
+            await self.both()
+        except ExceptionGroup as failed:
+            raise RuntimeError(f"failed: {failed.exceptions}") from None
+
+    @subscribe("quiet.*")
+    async def on_quiet(self, event_type: str, data: Any) -> None:
+        await self.both()
 
     @subscribe("leak.*")
     async def on_leak(self, event_type: str, data: Any) -> None:
@@ -110,6 +132,9 @@ async def leak(kernel: Kernel, secrets: list[Secret], carried: Any, number: Any)
         for target, params in (("echo", data), ("fail", data), ("outer", {"secret": data, "who": "zoe"})):
             with suppress(ValueError):
                 await kernel.bus.invoke(f"leaky.{target}", params)
+    await kernel.bus.publish("quiet.group", {})
+    with suppress(RuntimeError):
+        await kernel.bus.invoke("leaky.retold")
     await kernel.bus.invoke("audit-trail.query", {"subject": "zoe", "limit": 1})
 
 
@@ -175,6 +200,35 @@ def test_no_secret_is_found_where_only_what_is_listed_is_kept(how: dict[str, Any
     """Without a rule on any of them."""
     rules = [{"field": ["who", "params.who"], "action": "keep"}]
     assert set() == found_after(**how, privacy={"default": "redact", "rules": rules})
+
+
+async def asked_about(who: str, folder: Path) -> None:
+    """Every way in which a question, or the reason to erase, can name whom it is about."""
+    privacy = {"rules": [{"type": "leak.*", "field": "who", "action": "encrypt"}]}
+    kernel = Kernel(config={"audit-trail": {"store": f"file://{folder}/trail", "privacy": privacy}})
+    kernel.discover([AuditTrail])
+    async with kernel:
+        await kernel.bus.publish("leak.event", {"who": who}, subject=who)
+        for asked in ({"subject": who, "type": f"*{who}*"}, {"subject": [who]}, {"subject": who, "kind": who}):
+            with suppress(ValueError):
+                await kernel.bus.invoke("audit-trail.query", asked)
+        for _ in range(2):
+            reason = {"subject": f"{who}-other", "reason": f"{who}-other asked for it"}
+            await kernel.bus.invoke("audit-trail.erase", reason)
+
+
+def test_no_question_names_the_person_it_is_about(tmp_path: Path) -> None:
+    """Neither one that is answered nor one that is wrong, nor the reason to erase who is not there, nor a manifest."""
+    who = Secret(303).text
+    asyncio.run(asked_about(who, tmp_path))
+    for words in (["erase", "--reason", f"{who} asked", "--subject", who], ["query", "--subject", who],
+                  ["export", "--subject", who, "-o", "rows"], ["export", "--subject", who, "--cursor-file", "cursor"],
+                  ["erase", "--reason", f"{who} asked again", "--subject", who]):  # fmt: skip
+        command = [sys.executable, "-m", "signalpy", "audit", *words, "--store", "trail"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert (0, "") == (done.returncode, done.stderr)
+    assert b"hmac-sha256:" in (tmp_path / "rows.manifest").read_bytes()
+    assert set() == {name for name, content in everything_in(tmp_path) if who.encode() in content}
 
 
 def test_without_rules_they_are_found() -> None:

@@ -20,6 +20,25 @@ def test_a_mask_comes_with_the_exception_and_with_those_that_were_raised_from_it
     assert () == marks.of(None)
 
 
+def test_a_group_comes_with_the_masks_of_what_it_is_made_of() -> None:
+    """However deep: the traceback of a group shows the words of each."""
+    mask, other = Mask(["secret"]), Mask(["other"])
+    first, second = ValueError("secret"), KeyError("other")
+    marks.put(first, mask)
+    marks.put(second, other)
+    group = ExceptionGroup("two", [ExceptionGroup("one", [first]), second])
+    outer = RuntimeError("outer")
+    outer.__context__ = group
+    assert {mask, other} == set(marks.of(outer))
+
+
+def test_of_what_has_too_much_behind_it_nothing_is_told() -> None:
+    """What cannot be looked through may hold anything."""
+    group = ExceptionGroup("many", [ValueError(number) for number in range(2000)])
+    [mask] = marks.of(group)
+    assert "[redacted]" == mask("any words\nat all")
+
+
 def test_no_code_of_the_exception_runs() -> None:
     """One that forbids attributes is marked all the same."""
 

@@ -32,6 +32,12 @@ from signalpy_audit_trail.privacy.masking import Mask, masked
         ([base64.b64encode(b"\xffsecret").decode()], "got b'\\xffsecret'", "got b'[redacted]'"),
         ([base64.b64encode(b"secret").decode()], "got secret", "got [redacted]"),
         (["2026-01-31T09:30:00"], "at 2026-01-31 09:30:00", "at [redacted]"),
+        (["2026-01-31T09:30:00+02:00"], "datetime.datetime(2026, 1, 31, 9, 30, tzinfo=UTC)", "[redacted], tzinfo=UTC)"),
+        (["1980-05-17"], "born datetime.date(1980, 5, 17)", "born [redacted])"),
+        (["09:30:00"], "at datetime.time(9, 30)", "at [redacted])"),
+        (["Zoë Ä/B"], "GET /Zo%C3%AB%20%C3%84/B?q=Zo%C3%AB+%C3%84%2FB", "GET /[redacted]?q=[redacted]"),
+        (["Zoë Ä"], "'Zo\\xeb \\xc4' \"Zo\\u00eb \\u00c4\"", "'[redacted]' \"[redacted]\""),
+        (["-----BEGIN KEY\nAbCdEfGhIj\n"], "  | -----BEGIN KEY\n  | AbCdEfGhIj\n", "  | [redacted]\n  | [redacted]\n"),
         (["alice", "alice@example.org"], "to alice@example.org", "to [redacted]"),
     ],
 )

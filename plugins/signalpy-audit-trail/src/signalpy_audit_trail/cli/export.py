@@ -82,7 +82,7 @@ def export(
         check_targets(place, {"output": output, "manifest": proof, "cursor-file": cursor_file})
         place.record_access("audit-trail.export", {"format": form, **filters})
         if not goes_on:
-            _whole(place, chosen, question, filters, output=output, proof=proof)
+            _whole(place, chosen, question, place.keys.hidden(filters), output=output, proof=proof)
             place.tell_of_keys(filters.get("subject"))
             return
         cursor = CursorFile(Path(cursor_file)) if cursor_file is not None else None

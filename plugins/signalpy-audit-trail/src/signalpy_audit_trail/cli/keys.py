@@ -79,9 +79,15 @@ class KeysInReach:
         """What may be recorded of filters: where the keys are not in reach, no name of whom the trail hides."""
         if filters.get("subject") is None or self.vault is not None or not self.hides_subjects:
             return dict(filters)
+        return self.hidden(filters)
+
+    def hidden(self, filters: Mapping[str, Any]) -> dict[str, Any]:
+        """The filters as the record of the access has them in the end, for what leaves with the export."""
+        if filters.get("subject") is None or not self.hides_subjects:
+            return dict(filters)
         from signalpy_audit_trail.privacy.protector import shown_filters
 
-        return shown_filters(filters, REDACTED)
+        return shown_filters(filters, REDACTED if self.vault is None else self.vault.hashed(filters["subject"]))
 
     def close(self) -> None:
         """Close the keys, if they were opened."""

@@ -9,14 +9,17 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from signalpy_audit_trail.members import stored
+from signalpy_audit_trail.members import is_a, stored
 from signalpy_audit_trail.privacy.masking import Mask
 
 _NAME: Final = "__signalpy_audit_masks__"
 _MOST: Final = 20
-"""How many links of a chain of exceptions are followed, and how many masks are remembered with one."""
+"""How many masks are remembered with one exception."""
+_FOLLOWED: Final = 1000
+"""How many exceptions are followed from one; of one that has more behind it, nothing is told."""
 
 _LINKS: Final = tuple(BaseException.__dict__[name].__get__ for name in ("__cause__", "__context__"))
+_parts: Final = BaseExceptionGroup.__dict__["exceptions"].__get__
 
 
 def put(error: BaseException | None, mask: Mask) -> None:
@@ -30,17 +33,21 @@ def put(error: BaseException | None, mask: Mask) -> None:
 
 
 def of(error: BaseException | None) -> tuple[Mask, ...]:
-    """What is remembered with ``error`` and with those that it came from."""
+    """What is remembered with ``error``, with those that it came from, and with those that a group is made of."""
     found: dict[Mask, None] = {}
     seen: set[int] = set()
     waiting = [error]
-    while waiting and len(seen) < _MOST:
+    while waiting:
         each = waiting.pop()
         if each is None or id(each) in seen:
             continue
+        if len(seen) >= _FOLLOWED:
+            return (Mask.everything(),)
         seen.add(id(each))
         found.update(dict.fromkeys(_own(each)))
         waiting += [link(each) for link in _LINKS]
+        if is_a(each, BaseExceptionGroup):
+            waiting += _parts(each)
     return tuple(found)
 
 

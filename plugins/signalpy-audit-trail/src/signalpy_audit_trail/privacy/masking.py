@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import date, datetime, time
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 from signalpy_audit_trail.encoding import encode
 from signalpy_audit_trail.fieldpath import Json
@@ -15,6 +19,12 @@ REDACTED: Final = "[redacted]"
 
 _WORD: Final = 4
 """Texts that are shorter are taken out only where they stand as a word of their own."""
+
+_LINE: Final = 8
+"""Lines of a text are taken out alone, too, if they have so many characters."""
+
+_MOMENT: Final = 40
+"""Characters of a moment in ISO 8601, at most."""
 
 _MOST: Final = 2000
 """How many texts are looked for; where a value holds more, all of the text is taken out."""
@@ -35,6 +45,13 @@ class Mask:
             form for value in values for text in _texts(value) for form in _forms(text)
         )
         self._pattern: re.Pattern[str] | None = None
+
+    @classmethod
+    def everything(cls) -> Mask:
+        """One that takes out all of a text."""
+        mask = cls(())
+        mask.texts, mask._pattern = frozenset([""]), re.compile(r".+", re.DOTALL)
+        return mask
 
     def __repr__(self) -> str:
         return f"<Mask({len(self.texts)} texts)>"
@@ -94,8 +111,8 @@ def _forms(text: str) -> Iterator[str]:
     yield text
     yield repr(text)[1:-1]
     yield encode(text).decode()[1:-1]
-    if text[10:11] == "T":
-        yield text.replace("T", " ", 1)  # how Python shows a moment
+    yield from _escaped(text)
+    yield from _of_moment(text)
     if _BASE64.fullmatch(text):
         try:
             raw = base64.b64decode(text, validate=True)
@@ -106,6 +123,32 @@ def _forms(text: str) -> Iterator[str]:
         decoded = raw.decode("utf-8", "replace").strip()
         if "\ufffd" not in decoded and len(decoded) >= _WORD:
             yield decoded
+
+
+def _escaped(text: str) -> Iterator[str]:
+    """As addresses and ASCII hold it, and line by line: the traceback of a group indents each of them."""
+    if text.isalnum() and text.isascii():
+        return
+    yield quote(text)
+    yield quote(text, safe="")
+    yield quote_plus(text)
+    yield ascii(text)[1:-1]
+    yield json.dumps(text)[1:-1]
+    lines = text.splitlines()
+    if len(lines) > 1:
+        yield from (line.strip() for line in lines if len(line.strip()) >= _LINE)
+
+
+def _of_moment(text: str) -> Iterator[str]:
+    """How Python shows a date, a time or a moment; what follows of its time zone tells nothing of it."""
+    if text[10:11] == "T":
+        yield text.replace("T", " ", 1)
+    if not text[:1].isdigit() or len(text) > _MOMENT or ("-" not in text and ":" not in text):
+        return
+    for kind in (date, time, datetime):
+        with suppress(ValueError):
+            found = kind.fromisoformat(text)
+            yield repr(found.replace(tzinfo=None) if isinstance(found, datetime | time) else found)[:-1]
 
 
 def _compiled(texts: Iterable[str]) -> re.Pattern[str]:

@@ -170,13 +170,15 @@ class Protector:
         return replaced(record, data=data, client=move(record.client, ("client",)))
 
     def _asked(self, record: Record) -> Record:
-        """An access, with the subject that was asked for as it is stored."""
+        """An access, with the subject that was asked for as it is stored; nothing else of it names the subject."""
         data = record.data
         filters = data.get("filters") if isinstance(data, dict) else None
-        if not isinstance(data, dict) or not isinstance(filters, dict) or not isinstance(filters.get("subject"), str):
+        subject = filters.get("subject") if isinstance(filters, dict) else None
+        if not isinstance(data, dict) or not isinstance(filters, dict) or subject is None:
             return record
-        hidden = shown_filters(filters, self.hashed(str(filters["subject"])))
-        return replaced(record, data={**data, "filters": hidden})
+        hidden = shown_filters(filters, self.hashed(subject) if isinstance(subject, str) else REDACTED)
+        error = record.error and {name: masked(part, Mask([subject])) for name, part in record.error.items()}
+        return replaced(record, data={**data, "filters": hidden}, error=error)
 
 
 class _Work:
@@ -317,9 +319,15 @@ class _Work:
 
 
 def shown_filters(filters: Mapping[str, Json], subject: str) -> dict[str, Json]:
-    """What is recorded of the filters of a query for somebody; its cursor holds a digest of all of them."""
+    """What is recorded of the filters of a query for somebody, or of the reason to erase somebody.
+
+    Its cursor holds a digest of all of them.
+
+    :param subject: as it is stored.
+    """
     cursor: dict[str, Json] = {"cursor": REDACTED} if filters.get("cursor") is not None else {}
-    return {**filters, "subject": subject, **cursor}
+    mask = Mask([filters["subject"]])
+    return {name: masked(value, mask) for name, value in filters.items()} | {"subject": subject, **cursor}
 
 
 def _rooted(subject: Path) -> Path:
