@@ -79,6 +79,15 @@ def test_a_process_that_runs_answers(running: Path) -> None:
     assert "greeter.greet" in done.stderr
 
 
+def test_a_command_that_boots_leaves_the_socket_to_the_process(running: Path) -> None:
+    """One call, or a look at what would start, goes beside a process that serves, and takes nothing from it."""
+    start = ("--safe", "--plugin", "greeter.py:Greeter")
+    done = signalpy(running, "invoke", "greeter.greet", *start)
+    assert (0, {"hello": "world"}) == (done.returncode, json.loads(done.stdout)), done.stderr
+    assert "greeter: active" in signalpy(running, "why", "greeter", "--boot", *start).stdout
+    assert 0 == signalpy(running, "--attach", "s", "status").returncode
+
+
 def test_policies_of_the_process_are_changed_with_a_receipt_and_survive_a_reload(running: Path) -> None:
     """Before and after are told; the next call sees it; entries of the running process outrank the file."""
     done = signalpy(running, "--attach", "s", "policy", "set", "kernel", '{"invoke_deny": ["greeter.*"]}')

@@ -118,6 +118,10 @@ class Configuration:
             table["required"] = ()
         return _replace(self, plugins=OneStart(**table, without=without, safe=safe))
 
+    def without_socket(self) -> Configuration:
+        """The same configuration for a kernel that no operator asks, beside one that may serve there."""
+        return _replace(self, kernel=replace(self.kernel, socket=None))
+
     def again(self) -> Configuration:
         """What its file and the environment say now, for the same start.
 

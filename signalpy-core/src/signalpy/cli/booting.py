@@ -59,9 +59,10 @@ def start_options(command: F) -> F:
     return without(safe(plugin(command)))
 
 
-def new_kernel(given: Options, start: Start) -> Kernel:
+def new_kernel(given: Options, start: Start, *, serves: bool) -> Kernel:
     """A kernel that has discovered everything that is to start, and has not booted.
 
+    :param serves: whether it answers at ``[kernel] socket``; else that is left to the process that does.
     :raises Failure: if a one-file plugin cannot be used.
     :raises ConfigError: if the configuration is wrong, or nothing is installed under a name that is to be left out.
     """
@@ -69,7 +70,8 @@ def new_kernel(given: Options, start: Start) -> Kernel:
     from signalpy.discovery.decision import decide, tell
     from signalpy.kernel import Kernel
 
-    kernel = Kernel(start.configuration(given))
+    configuration = start.configuration(given)
+    kernel = Kernel(configuration if serves else configuration.without_socket())
     classes = [component_in(reference, debug=given.debug) for reference in start.plugins]
     found = decide(given.reading, kernel.configuration.plugins)
     tell(found)
@@ -88,7 +90,7 @@ def with_kernel(given: Options, use: Callable[[Kernel], Awaitable[T]], start: St
     from signalpy.logs import to_stderr
 
     to_stderr("WARNING", tracebacks=given.debug)
-    kernel = new_kernel(given, start or Start())
+    kernel = new_kernel(given, start or Start(), serves=False)
 
     async def boot() -> T:
         async with kernel:

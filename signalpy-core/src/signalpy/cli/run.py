@@ -33,7 +33,7 @@ def run(ctx: click.Context, *, log_level: str, without: tuple[str, ...], safe: b
     import asyncio
 
     to_stderr(log_level.upper())
-    kernel = new_kernel(options(), Start(without, safe, plugin))
+    kernel = new_kernel(options(), Start(without, safe, plugin), serves=True)
     ctx.exit(asyncio.run(_serve(kernel)))
 
 
