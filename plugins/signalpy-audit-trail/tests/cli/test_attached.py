@@ -219,7 +219,8 @@ def test_status_is_told_from_inside(start: Any, signalpy: Signalpy) -> None:
     start()
     found = json.loads(signalpy("--attach", "s", "audit", "status", "--json").stdout)
     assert {"healthy": True, "mode": "standard", "queued": 0}.items() <= found.items()
-    assert "mode        standard" in signalpy("--attach", "s", "audit", "status").stdout
+    told = signalpy("--attach", "s", "audit", "status").stdout.splitlines()
+    assert [["queued_bytes", "0"], ["mode", "standard"]] == [told[4].split(), told[6].split()]
 
 
 @pytest.mark.parametrize(

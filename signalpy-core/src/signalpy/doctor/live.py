@@ -57,7 +57,7 @@ def _interceptors(kernel: Kernel) -> Iterator[Finding]:
     events = [pattern for spec in specs for pattern in spec.emits]
     for item in kernel.hooks.ordered("signalpy_publish"):
         for pattern in item.options.targets:
-            if not any(_may_meet(event, pattern) for event in events):
+            if pattern != "*" and not any(_may_meet(event, pattern) for event in events):
                 message = f"its interceptor is for {pattern!r}, and no component says that it publishes such an event"
                 yield Finding("interceptors", Level.NOTE, item.plugin, message)
     for name in kernel.hooks.weakened():

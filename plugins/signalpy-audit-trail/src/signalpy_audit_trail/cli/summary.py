@@ -67,9 +67,10 @@ def _print(found: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
+    width = max(12, *(len(name) + 2 for name in found))
     for name, value in found.items():
         if isinstance(value, Mapping):
             told = ", ".join(f"{number} {printable(word)}" for word, number in value.items())
-            click.echo(f"{name.ljust(12)}{told}")
+            click.echo(f"{name.ljust(width)}{told}")
         else:
-            click.echo(f"{name.ljust(12)}{printable(value)}")
+            click.echo(f"{name.ljust(width)}{printable(value)}")
