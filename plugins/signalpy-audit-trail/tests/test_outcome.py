@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from signalpy.errors import ActorMissing, InvalidParams, PolicyDenied, Refused, TargetNotFound
 from signalpy_audit_trail.encoding import encode
 from signalpy_audit_trail.members import MISSING
-from signalpy_audit_trail.outcome import Denials, message, raised, returned, told
+from signalpy_audit_trail.outcome import Denials, Ending, message, raised, returned, told
 
 
 class Talkative(Exception):
@@ -109,7 +109,7 @@ def test_a_returned_error_is_a_failure(result: object, outcome: str, error: obje
 
 def test_a_cancelled_operation_is_cancelled() -> None:
     """A cancellation is no failure, and has no error to tell."""
-    assert ("cancelled", None, MISSING, None) == raised(asyncio.CancelledError("why"), "x")
+    assert Ending("cancelled", None, MISSING, None) == raised(asyncio.CancelledError("why"), "x")
 
 
 @pytest.mark.parametrize(

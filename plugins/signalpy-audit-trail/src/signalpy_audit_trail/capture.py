@@ -7,8 +7,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from signalpy import Call, Operation, Publication
+from signalpy import Call, Publication
 from signalpy.matching import matches_any
+from signalpy.operation import PLAIN, Fact
 from signalpy_audit_trail import record
 from signalpy_audit_trail.encoding import encode, plain, text
 from signalpy_audit_trail.fieldpath import Path
@@ -17,7 +18,16 @@ from signalpy_audit_trail.origin import Origins
 from signalpy_audit_trail.record import fresh_id, now, stamp, stamper
 from signalpy_audit_trail.settings import NAME, Settings
 from signalpy_audit_trail.subjects import Subjects
-from signalpy_audit_trail.taken import METADATA, Captured, Taken, TakenAccess, TakenCall, TakenErasure, TakenEvent
+from signalpy_audit_trail.taken import (
+    METADATA,
+    Captured,
+    Common,
+    Taken,
+    TakenAccess,
+    TakenCall,
+    TakenErasure,
+    TakenEvent,
+)
 
 UNRECORDED: Final = f"{NAME}.status"
 NOTICED: Final = frozenset({"kernel.policy.changed"})
@@ -89,14 +99,14 @@ class Capture:
 
         :param subject: the stored form of whom it is about.
         """
-        common, _ = self._common(call, record.ERASURE, call.target, concerned=NAME)
+        common, _ = self._common(call, record.ERASURE, concerned=NAME)
         return TakenErasure(call, common, data=data, subject=subject)
 
     def _matches(self, event_type: str) -> bool:
         return matches_any(event_type, self._patterns) is not None
 
     def _call(self, call: Call, level: str) -> Taken:
-        common, cut = self._common(call, record.INVOKE, call.target, concerned=call.target.partition(".")[0])
+        common, cut = self._common(call, record.INVOKE, concerned=call.target.partition(".")[0])
         whole = self._looked_into(call.target)
         asked = whole or level != METADATA or self._subjects.lead_into(call.target, "params")
         params = self._snapshot(call.params) if asked else None
@@ -112,49 +122,52 @@ class Capture:
         )
 
     def _access(self, call: Call) -> Taken:
-        common, cut = self._common(call, record.ACCESS, call.target, concerned=NAME)
+        common, cut = self._common(call, record.ACCESS, concerned=NAME)
         return TakenAccess(call, common, cut, asked=self._snapshot(call.params))
 
     def _event(self, event: Publication, kind: str, *, whole: bool) -> TakenEvent:
-        common, cut = self._common(event, kind, event.event_type, concerned=event.caller)
-        if event.id is not None:
-            common["id"] = text(event.id)
-        if event.occurred_at is not None:
-            common["time"] = self._moment(event.occurred_at)
-        common["schema"] = self._text(event.schema)
+        said = event.fact
+        common, cut = self._common(event, kind, concerned=event.terms.caller, said=said)
         looked_into = whole or self._looked_into(event.event_type)
         data = self._snapshot(event.data) if looked_into else None
         return TakenEvent(
             event,
             common,
             cut,
+            given=said.id is not None,
             data=data if whole else None,
             subjects=self._subjects,
             seen=data,
         )
 
     def _common(
-        self, operation: Operation, kind: str, action: str, *, concerned: str
-    ) -> tuple[dict[str, Any], tuple[Path, ...]]:
-        """The fields that every operation has, and where something of them was left out."""
-        client = self._snapshot(operation.client) if operation.client is not None else None
-        name = self._text(action)
-        fields = {
-            "id": self._new_id(),
-            "operation_id": operation.operation_id,
-            "time": self._stamp(),
-            "kind": kind,
-            "action": name,
-            "actor": self._text(operation.actor),
-            "on_behalf_of": self._text(operation.on_behalf_of),
-            "client": client.kept if client is not None else None,
-            "caller": self._text(operation.caller),
-            "target": name if isinstance(operation, Call) else None,
-            "correlation_id": self._text(operation.correlation_id),
-            "causation_id": self._text(operation.causation_id),
-            "origin": self._origins.of(concerned),
-        }
-        return fields, tuple(("client", *path) for path in client.cut) if client is not None else ()
+        self, operation: Captured, kind: str, *, concerned: str, said: Fact = PLAIN
+    ) -> tuple[Common, tuple[Path, ...]]:
+        """The fields that every operation has, and where something of them was left out.
+
+        :param said: what the publisher of an event says of it.
+        """
+        outer = operation.outer
+        client = self._snapshot(outer.client) if outer.client is not None else None
+        name = self._text(operation.name) or ""
+        operation_id = operation.operation_id
+        common = Common(
+            self._new_id() if said.id is None else text(said.id),
+            operation_id,
+            self._stamp() if said.occurred_at is None else self._moment(said.occurred_at),
+            kind,
+            name,
+            self._text(outer.actor),
+            self._text(outer.on_behalf_of),
+            client.kept if client is not None else None,
+            self._text(operation.terms.caller),
+            name if isinstance(operation, Call) else None,
+            self._text(said.schema),
+            operation_id if outer.correlation is None else self._text(outer.correlation_id),
+            None if outer.causation is None else self._text(outer.causation_id),
+            self._origins.of(concerned),
+        )
+        return common, tuple(("client", *path) for path in client.cut) if client is not None else ()
 
     def _snapshot(self, value: object) -> Snapshot:
         """``value`` as it is now: as bytes, where it is JSON already."""

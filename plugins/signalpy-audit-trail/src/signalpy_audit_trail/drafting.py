@@ -87,12 +87,18 @@ class Drafting:
             kept = fitted(kept, self.limit)
             stored = body(kept)
 
+        if not given:
+            return Draft(id=kept.id, body=stored, needs=needs)
+
         def renamed(id: str, duplicate_of: str) -> Draft:
             return self.draft(replaced(record, id=id, duplicate_of=duplicate_of), seen=seen)
 
-        return Draft(id=kept.id, body=stored, given=given, renamed=renamed if given else None, needs=needs)
+        return Draft(id=kept.id, body=stored, given=True, renamed=renamed, needs=needs)
 
     def _short_ids(self, record: Record) -> Record:
+        ids = (record.id, record.operation_id, record.duplicate_of, record.correlation_id, record.causation_id)
+        if len(encode(ids)) <= self._id_room:  # all together, as they mostly are: each one then fits
+            return record
         long = {}
         for name in _IDS:
             text = getattr(record, name)

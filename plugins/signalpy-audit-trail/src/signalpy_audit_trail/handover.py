@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from signalpy.errors import AuditUnavailable
 from signalpy_audit_trail.draft import Draft, Receipt
@@ -48,6 +48,10 @@ class Waited(NamedTuple):
 
     failure: BaseException | None
     interruption: asyncio.CancelledError | None
+
+
+DURABLE: Final = Waited(None, None)
+"""Nothing went wrong, and nobody was in a hurry."""
 
 
 def hand(log: Log, draft: Draft, *, keep: bool = True) -> asyncio.Future[Receipt]:
@@ -99,6 +103,7 @@ async def durable(handed: asyncio.Future[Any]) -> Waited:
     if type(handed) is Pending:  # it answers for itself: one turn of the loop and no other future for each record
         try:
             await handed
+            return DURABLE
         except asyncio.CancelledError as cancelled:
             interruption = cancelled
         except Exception:  # noqa: BLE001, S110 (it is read below, beside the interruption)

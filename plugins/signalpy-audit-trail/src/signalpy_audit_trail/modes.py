@@ -16,7 +16,7 @@ from signalpy.hookspecs import Proceed
 from signalpy.operation import Span
 from signalpy_audit_trail.capture import Capture
 from signalpy_audit_trail.draft import Receipt
-from signalpy_audit_trail.handover import Log, durable, hand, leave
+from signalpy_audit_trail.handover import DURABLE, Log, durable, hand, leave
 from signalpy_audit_trail.outcome import Denials, Ending, raised, returned
 from signalpy_audit_trail.scribe import Scribe
 from signalpy_audit_trail.taken import Captured, Taken, TakenAccess, TakenEvent
@@ -92,7 +92,10 @@ class Mode(ABC):
         :raises asyncio.CancelledError: the operation, or the waiting, was cancelled. That goes before everything else,
             and carries the other as its cause.
         """
-        failure, interruption = await durable(handed)
+        waited = await durable(handed)
+        if waited is DURABLE and error is None:
+            return
+        failure, interruption = waited
         unrecorded = None
         if failure is not None:
             unrecorded = OutcomeUnrecorded(
@@ -160,10 +163,10 @@ class Standard(Mode):
 
     async def event(self, taken: TakenEvent, proceed: Proceed) -> Any:
         """Delivers it, while its record is being written since the moment at which nobody could refuse it any more."""
-        event = taken.operation
         if not self._log.healthy:
             self._refuse(taken)
-        under_way = self._events[event.span] = _UnderWay(taken)
+        span = taken.operation.span
+        under_way = self._events[span] = _UnderWay(taken)
         try:
             result = await proceed()
         except GeneratorExit:
@@ -172,7 +175,7 @@ class Standard(Mode):
             await self._undone(under_way, error)
             raise
         finally:
-            del self._events[event.span]
+            del self._events[span]
         handed = under_way.handed if under_way.handed is not None else self._hand(taken, taken.fact)
         await self._durable(taken, handed, result=result)
         return result

@@ -6,7 +6,7 @@ The bytes are those that `encoding.plain` would lead to; what it would change, s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -23,7 +23,7 @@ _NOT: Final = -1
 decode: Final[Callable[[bytes | msgspec.Raw], Any]] = msgspec.json.Decoder().decode
 
 
-class Ready(NamedTuple):
+class Ready(msgspec.Struct, frozen=True):
     """A value as the bytes of its JSON, beside `encoding.Plain`.
 
     :param kept: what a record holds of it.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from weakref import ref
+
+from msgspec import Struct
 
 from signalpy.errors import PolicyDenied
 from signalpy_audit_trail.encoding import encode, plain, text
@@ -19,7 +21,7 @@ _OS_PARTS: Final = tuple(OSError.__dict__[name].__get__ for name in ("errno", "s
 _UNICODE_REASON: Final = 4
 
 
-class Ending(NamedTuple):
+class Ending(Struct, frozen=True):
     """How it ended.
 
     :param error: ``{"type", "message", "by"}``, each where known.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any, Final, Self, TypeAlias
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import asdict, replace
 
 from signalpy import Call, Publication
 from signalpy_audit_trail.fieldpath import Json, Path, written
@@ -28,6 +29,25 @@ FULL: Final = "full"
 _KEPT: Final = {METADATA: (), REQUEST: ("params",), FULL: ("params", "result")}
 
 
+class Common(Struct, frozen=True):
+    """The fields of a record that are known from the start; ``client`` may be bytes of JSON (``msgspec.Raw``)."""
+
+    id: str
+    operation_id: str
+    time: str
+    kind: str
+    action: str
+    actor: str | None
+    on_behalf_of: str | None
+    client: Any
+    caller: str | None
+    target: str | None
+    schema: str | None
+    correlation_id: str | None
+    causation_id: str | None
+    origin: dict[str, Json] | None
+
+
 class Taken:
     """One operation in the making.
 
@@ -38,15 +58,15 @@ class Taken:
 
     given = False
 
-    def __init__(self, operation: Captured, common: Mapping[str, Any], cut: Iterable[Path]) -> None:
+    def __init__(self, operation: Captured, common: Common, cut: tuple[Path, ...]) -> None:
         self.operation = operation
         self._common = common
-        self._cut = tuple(cut)
+        self._cut = cut
 
     @property
     def action(self) -> str:
         """The event type, or the target."""
-        return str(self._common["action"])
+        return self._common.action
 
     @property
     def by(self) -> str:
@@ -65,28 +85,53 @@ class Taken:
     def again(self, new_id: str) -> Self:
         """The same for another record of the operation, under an id of its own."""
         other = copy(self)
-        other._common = {**self._common, "id": new_id}
+        other._common = replace(self._common, id=new_id)
         return other
 
     def bare(self, ending: Ending, recorded_at: str) -> Record:
         """The record without anything that has a size of its own."""
-        common = {**self._common, "client": None, "origin": None}
         error = {"type": ending.error["type"]} if ending.error and "type" in ending.error else None
         truncated = ("client", "error", "data", "origin")
+        common = asdict(self._common) | {"client": None, "origin": None}
         return Record(**common, recorded_at=recorded_at, outcome=ending.outcome, error=error, truncated=truncated)
 
-    def _made(self, ending: Ending, recorded_at: str, cut: Iterable[Path] = (), **more: Any) -> Record:
-        subjects = more.pop("subjects", ())
+    def _made(
+        self,
+        ending: Ending,
+        recorded_at: str,
+        cut: Iterable[Path] = (),
+        *,
+        duration_us: int | None = None,
+        subjects: tuple[str, ...] = (),
+        level: str | None = None,
+        data: Any = UNSET,
+    ) -> Record:
         if len(subjects) > MOST:
             subjects, cut = subjects[:MOST], (*cut, ("subjects",))
-        return Record(
-            **self._common,
+        common = self._common
+        return Record(  # in the order of its fields, which takes half the time of any other
+            id=common.id,
+            operation_id=common.operation_id,
+            time=common.time,
             recorded_at=recorded_at,
+            kind=common.kind,
+            action=common.action,
+            actor=common.actor,
+            on_behalf_of=common.on_behalf_of,
+            client=common.client,
+            caller=common.caller,
+            target=common.target,
             outcome=ending.outcome,
             error=ending.error,
+            duration_us=duration_us,
             subjects=subjects,
+            schema=common.schema,
+            level=level,
+            data=data,
             truncated=tuple(written(path) for path in (*self._cut, *cut)) if cut or self._cut else (),
-            **more,
+            correlation_id=common.correlation_id,
+            causation_id=common.causation_id,
+            origin=common.origin,
         )
 
 
@@ -103,8 +148,8 @@ class TakenCall(Taken):
     def __init__(
         self,
         operation: Call,
-        common: Mapping[str, Any],
-        cut: Iterable[Path],
+        common: Common,
+        cut: tuple[Path, ...],
         *,
         level: str,
         params: Snapshot | None,
@@ -157,6 +202,7 @@ class TakenCall(Taken):
 class TakenEvent(Taken):
     """An event: the fact that its publisher tells, complete from the start.
 
+    :param given: whether its id came from its publisher.
     :param data: a snapshot of the payload; ``None`` if no payload is to be stored.
     :param seen: the payload, also where it is not stored.
     """
@@ -166,15 +212,16 @@ class TakenEvent(Taken):
     def __init__(
         self,
         operation: Publication,
-        common: Mapping[str, Any],
-        cut: Iterable[Path],
+        common: Common,
+        cut: tuple[Path, ...],
         *,
+        given: bool,
         data: Snapshot | None,
         subjects: Subjects,
         seen: Snapshot | None = None,
     ) -> None:
         super().__init__(operation, common, cut)
-        self.given = operation.id is not None
+        self.given = given
         self._data = data
         self._seen = seen
         self._subjects = subjects
@@ -192,13 +239,13 @@ class TakenEvent(Taken):
     @property
     def is_lifecycle(self) -> bool:
         """Whether it is the kernel's own."""
-        return bool(self._common["kind"] == LIFECYCLE)
+        return self._common.kind == LIFECYCLE
 
     @property
     def fact(self) -> Ending:
         """The ending that the publisher tells of."""
-        event = self.operation
-        return Ending(event.outcome, None if event.error is None else told(event.error, self.by))
+        said = self.operation.fact
+        return Ending(said.outcome, None if said.error is None else told(said.error, self.by))
 
     def record(self, ending: Ending, recorded_at: str) -> Record:
         """The record of the event."""
@@ -207,8 +254,8 @@ class TakenEvent(Taken):
         return self._made(
             ending,
             recorded_at,
-            [("data", *path) for path in data.cut] if data is not None else (),
-            subjects=self._subjects.of(event.event_type, seen, event.subject),
+            [("data", *path) for path in data.cut] if data is not None and data.cut else (),
+            subjects=self._subjects.of(event.event_type, seen, event.fact.subject),
             level=METADATA if data is None else FULL,
             data=UNSET if data is None else data.kept,
         )
@@ -219,7 +266,7 @@ class TakenAccess(Taken):
 
     operation: Call
 
-    def __init__(self, operation: Call, common: Mapping[str, Any], cut: Iterable[Path], *, asked: Snapshot) -> None:
+    def __init__(self, operation: Call, common: Common, cut: tuple[Path, ...], *, asked: Snapshot) -> None:
         super().__init__(operation, common, cut)
         self._asked = asked
         self._started = time.perf_counter_ns()
@@ -250,7 +297,7 @@ class TakenErasure(Taken):
     :param subject: the stored form of whom it is about.
     """
 
-    def __init__(self, operation: Call, common: Mapping[str, Any], *, data: dict[str, Any], subject: str) -> None:
+    def __init__(self, operation: Call, common: Common, *, data: dict[str, Any], subject: str) -> None:
         super().__init__(operation, common, ())
         self._data = data
         self._subject = subject

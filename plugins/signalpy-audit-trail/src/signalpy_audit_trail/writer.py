@@ -7,10 +7,12 @@ import logging
 import os
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from signalpy.errors import AuditUnavailable
 from signalpy_audit_trail.checkpoints import Housekeeping
@@ -30,7 +32,7 @@ _BATCH_RECORDS = 4096
 _BATCH_BYTES = 8 << 20
 
 
-class _Entry(NamedTuple):
+class _Entry(Struct, frozen=True):
     draft: Draft
     pending: Pending | None
     keep: bool = True
@@ -189,8 +191,7 @@ class LogWriter:
         """
         self._check()
         outage = self._outage
-        refuses = refuse_when_failed or not keep
-        if outage is not None and (refuses or self._full()):
+        if outage is not None and ((refuses := refuse_when_failed or not keep) or self._full()):
             lost = not refuses
             if lost:
                 outage.lost += 1
@@ -323,7 +324,7 @@ class LogWriter:
             _log.warning("%s: the log is written again", self._store.url)
             self._outage = None
         self._settled += len(batch)
-        self._tell([(entry.pending, receipt) for entry, receipt in zip(batch, receipts, strict=False)])
+        self._tell([(entry.pending, receipt) for entry, receipt in zip(batch, receipts, strict=False) if entry.pending])
 
     def _fail(self, batch: Sequence[_Entry], error: Exception, stall: _Stall | None) -> None:
         """Keep the records, in their order, for the next attempt; tell those that wait for them."""
@@ -343,15 +344,15 @@ class LogWriter:
         told = [(pending, outage.told(error)) for pending in waiting]
         self._tell(told)
 
-    def _tell(self, answers: Sequence[tuple[Pending | None, Receipt | AuditUnavailable]]) -> None:
+    def _tell(self, answers: Sequence[Answer]) -> None:
         """Answer all of a batch with one call into each loop, and let in those that wait for room."""
-        by_loop: dict[asyncio.AbstractEventLoop, tuple[list[Answer], list[Room]]] = {}
-        for pending, result in answers:
-            if pending is not None:
-                by_loop.setdefault(pending.get_loop(), ([], []))[0].append((pending, result))
+        by_loop: defaultdict[asyncio.AbstractEventLoop, tuple[list[Answer], list[Room]]]
+        by_loop = defaultdict(lambda: ([], []))
+        for answer in answers:
+            by_loop[answer[0].get_loop()][0].append(answer)
         while self._rooms:
             room = self._rooms.popleft()
-            by_loop.setdefault(room.get_loop(), ([], []))[1].append(room)
+            by_loop[room.get_loop()][1].append(room)
         for loop, told in by_loop.items():
             if (side := self._loops.get(loop)) is not None:  # else it was closed, and nobody waits any more
                 side.answer(*told)
@@ -362,7 +363,7 @@ class LogWriter:
             self._housekeeping.finish()
         left, self._queue = list(self._queue), deque()
         error = AuditUnavailable(f"{self._store.url}: the writer was closed before the record could be written")
-        self._tell([(entry.pending, error) for entry in left])
+        self._tell([(entry.pending, error) for entry in left if entry.pending])
         if left:
             _log.critical(
                 "%s: closed with %d records that could not be written; they are lost", self._store.url, len(left)
