@@ -15,14 +15,24 @@ from benchmarks.families import Group
 from benchmarks.harness import interleave
 from benchmarks.lab import ROOT, Lab, program
 from benchmarks.limits import GroupCommit
-from benchmarks.publishers import Run, Seen, busy_loop, together, together_busy
-from benchmarks.rows import LIMIT, OURS, Row, Spec, at_least, at_most, of
+from benchmarks.publishers import Do, Run, Seen, busy_loop, together, together_busy
+from benchmarks.recorder import recorded
+from benchmarks.rows import FLOOR, LIMIT, OURS, Row, Spec, at_least, at_most, of
 from benchmarks.trails import lines_of, publisher, trailed
-from signalpy import component, runnable
+from signalpy import Kernel, component, runnable
 
 TASKS: Final = 64
 BARE: Final = "bare group commit"
 _LIMIT: Final = "the same bytes through a bare group commit"
+_RECORDED: Final = "a hook on the same bus that encodes a record, hashes it and hands it to the bare group commit"
+_ONE_CORE: Final = (
+    "The limit hands over bytes that are ready. An operation, its record and waking who waits are Python in one thread,"
+    " of which the floor does the least."
+)
+_ABOVE: Final = (
+    " What it leaves out: deciding what is captured and making it safe, privacy and limits, numbering records, and the"
+    " tree and the index, which a thread keeps that shares the interpreter."
+)
 
 IDLE = Spec(
     id="append.idle",
@@ -32,6 +42,8 @@ IDLE = Spec(
     better="more",
     reach=at_least(0.6),
     noise=0.15,
+    floor=_RECORDED,
+    why=_ONE_CORE + _ABOVE,
 )
 IDLE_P99 = Spec(
     id="append.idle-p99", work="the same: p99 of a publish", limit=_LIMIT, unit="ms", reach=at_most(2), noise=0.4
@@ -62,6 +74,8 @@ STRICT = Spec(
     better="more",
     reach=at_least(0.5),
     noise=0.15,
+    floor=f"{_RECORDED}, before the call and after it",
+    why=_ONE_CORE + _ABOVE,
 )
 TWO = Spec(
     id="append.two-processes",
@@ -88,6 +102,7 @@ SUSTAINED = Spec(
     better="more",
     reach=at_least(0.35),
     noise=0.15,
+    why="See append.idle; the index is kept meanwhile, and caught up.",
 )
 MEMORY = Spec(
     id="append.memory",
@@ -118,6 +133,7 @@ def idle(lab: Lab) -> Sequence[Row]:
             [
                 lambda: asyncio.run(_bare(place / "bare", lines, count)).named(LIMIT),
                 lambda: asyncio.run(_published(_fresh(place), count)).named(OURS),
+                lambda: asyncio.run(_recorded(place / "floor", count)).named(FLOOR),
                 *peers.takers,
             ],
             lab.budget(25),
@@ -160,6 +176,7 @@ def strict(lab: Lab) -> Sequence[Row]:
             [
                 lambda: asyncio.run(_bare(place / "bare", lines, count, appends=2)).named(LIMIT),
                 lambda: asyncio.run(_called(_fresh(place), count)).named(OURS),
+                lambda: asyncio.run(_called_bare(place / "floor", count)).named(FLOOR),
             ],
             lab.budget(12),
         )
@@ -217,12 +234,24 @@ async def _filled(folder: Path, count: int) -> Path:
     return folder
 
 
+async def _recorded(path: Path, count: int) -> Seen:
+    async with recorded(path) as kernel:
+        return await together(publisher(kernel, count), tasks=TASKS, count=count)
+
+
 async def _called(folder: Path, count: int) -> Seen:
     async with trailed(folder, Tellers, mode="strict") as kernel:
-        params = {"from": "account:1", "to": "account:2", "amount": 20}
-        return await together(
-            lambda _: kernel.bus.invoke("tellers.transfer", params, actor="alice"), tasks=TASKS, count=count
-        )
+        return await together(_caller(kernel), tasks=TASKS, count=count)
+
+
+async def _called_bare(path: Path, count: int) -> Seen:
+    async with recorded(path, Tellers, intents=True) as kernel:
+        return await together(_caller(kernel), tasks=TASKS, count=count)
+
+
+def _caller(kernel: Kernel) -> Do:
+    params = {"from": "account:1", "to": "account:2", "amount": 20}
+    return lambda _: kernel.bus.invoke("tellers.transfer", params, actor="alice")
 
 
 async def _bare(path: Path, lines: Sequence[bytes], count: int, run: Run = together, *, appends: int = 1) -> Seen:

@@ -7,15 +7,16 @@ from typing import Any
 
 from benchmarks.figures import Figures
 from benchmarks.result import Result
-from benchmarks.rows import OURS, TIMES, Row
+from benchmarks.rows import FLOOR, OURS, TIMES, Row
 
 HEADING = """# Performance
 
 What SignalPy costs, and what its peers cost, each as a multiple of the bare operation that nothing can beat: awaiting
 the handler, validating with pydantic, writing and syncing the same bytes. All were measured in one run, in turn, round
 by round; a ratio is that of the medians, and a peer's is to the limit as measured in the peer's own process. Ratios can
-be compared between machines, the figures below them cannot. The load that is told counts the run itself: its own
-processes keep one to two CPUs busy.
+be compared between machines, the figures below them cannot. A floor is a bare program that keeps the same promises in
+this one case and can do nothing else: what it misses is out of reach. The load that is told counts the run itself: its
+own processes keep one to two CPUs busy.
 
 This page is generated: `nox -s bench` measures, `python -m benchmarks report` writes it from
 `benchmarks/result.json`, which holds every figure. How each row is measured is in `benchmarks/`, one module a family.
@@ -25,6 +26,7 @@ This page is generated: `nox -s bench` measures, `python -m benchmarks report` w
 def page(result: Result) -> str:
     """The whole page."""
     parts = [HEADING, _circumstances(result.about), "## Ratios\n", _ratios(result.rows), *_notes(result.rows)]
+    parts += _reasons(result.rows)
     parts += ["## Figures\n", "Minimum, median and maximum of the rounds.\n", _figures(result.rows)]
     return "\n".join(parts)
 
@@ -61,8 +63,8 @@ def _versions(versions: dict[str, str]) -> str:
 
 
 def _ratios(rows: Sequence[Row]) -> str:
-    body = [(row.spec.work, row.spec.limit or "-", _ours(row), _peers(row), _reach(row)) for row in rows]
-    return _table(("work", "limit", "SignalPy", "peers, times the limit", "to reach"), body)
+    body = [(row.spec.work, row.spec.limit or "-", _ours(row), _floor(row), _peers(row), _reach(row)) for row in rows]
+    return _table(("work", "limit", "SignalPy", "floor", "peers, times the limit", "to reach"), body)
 
 
 def _ours(row: Row) -> str:
@@ -76,8 +78,12 @@ def _ours(row: Row) -> str:
     return " ".join([f"**{parts[0]}**", *(f"({part})" for part in parts[1:])])
 
 
+def _floor(row: Row) -> str:
+    return f"{_number(row.ratios[FLOOR])} {TIMES}" if FLOOR in row.ratios else "-"
+
+
 def _peers(row: Row) -> str:
-    peers = sorted((ratio, name) for name, ratio in row.ratios.items() if name != OURS)
+    peers = sorted((ratio, name) for name, ratio in row.ratios.items() if name not in (OURS, FLOOR))
     return " · ".join(f"{name} {_number(ratio)}" for ratio, name in peers) or "-"
 
 
@@ -91,6 +97,20 @@ def _reach(row: Row) -> str:
 def _notes(rows: Iterable[Row]) -> list[str]:
     notes = [f"- {row.spec.id}: {text}" for row in rows for text in (row.skipped or row.note,) if text]
     return ["\n".join([*notes, ""])] if notes else []
+
+
+def _reasons(rows: Iterable[Row]) -> list[str]:
+    """What is missed, and what is known of why."""
+    reasons = [f"- {row.spec.id}: {_reason(row)}" for row in rows if row.reached is False]
+    return ["## What is not reached, and why\n", "\n".join([*reasons, ""])] if reasons else []
+
+
+def _reason(row: Row) -> str:
+    unit = TIMES if row.spec.reach is None else row.spec.reach.unit
+    parts = [f"{_number(row.judged or 0)} {unit}, to be reached {row.spec.reach}."]
+    if FLOOR in row.ratios and row.spec.floor:
+        parts.append(f"Floor {_floor(row)}: {row.spec.floor}.")
+    return " ".join([*parts, row.spec.why or "No reason is known."])
 
 
 def _figures(rows: Iterable[Row]) -> str:

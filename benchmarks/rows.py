@@ -10,6 +10,8 @@ from benchmarks.figures import Figures, percentile, summarized
 
 OURS: Final = "signalpy"
 LIMIT: Final = "limit"
+FLOOR: Final = "floor"
+"""A bare program that keeps the promises in this one case and can do nothing else: what it misses is out of reach."""
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 """The unit of a target that is a multiple of the limit."""
 BESIDE: Final = "limit beside "
@@ -44,6 +46,8 @@ class Spec:
     :param unit: of the figures.
     :param better: whether a good figure is a small or a large one.
     :param noise: by which share the measured value moves between runs of the same code.
+    :param floor: what the program does that is measured as `FLOOR`, in words; empty where there is none.
+    :param why: what keeps the target from being reached, told where it is missed.
     """
 
     id: str
@@ -53,11 +57,13 @@ class Spec:
     better: Literal["less", "more"] = "less"
     reach: Reach | None = None
     noise: float = 0.1
+    floor: str = ""
+    why: str = ""
 
     def row(self, samples: Mapping[str, Sequence[float]], *, scale: float = 1.0, note: str = "") -> Row:
         """The row of samples by subject.
 
-        :param samples: `OURS`, `LIMIT`, and for peers their name and `BESIDE` their name.
+        :param samples: `OURS`, `LIMIT`, `FLOOR`, and for peers their name and `BESIDE` their name.
         :param scale: from the samples' unit to that of the row.
         """
         figures = {name: summarized([value * scale for value in values]) for name, values in samples.items()}
@@ -132,6 +138,8 @@ class Row:
             "unit": spec.unit,
             "better": spec.better,
             "noise": spec.noise,
+            "floor": spec.floor,
+            "why": spec.why,
             "reach": None if spec.reach is None else vars_of(spec.reach),
             "reached": self.reached,
             "measured": self.measured,
@@ -153,6 +161,7 @@ def row_from_json(found: Mapping[str, Any]) -> Row:
     spec = Spec(
         reach=None if reach is None else Reach(**reach),
         **{name: found[name] for name in ("id", "work", "limit", "unit", "better", "noise")},
+        **{name: found.get(name, "") for name in ("floor", "why")},
     )
     figures = {name: Figures(**values) for name, values in found["figures"].items()}
     return Row(spec=spec, figures=figures, note=found["note"], skipped=found["skipped"])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 from time import perf_counter
+
+from msgspec import json
 
 from benchmarks.families import Group
 from benchmarks.harness import interleave, named
 from benchmarks.lab import Lab
 from benchmarks.limits import hash_lines
-from benchmarks.rows import LIMIT, OURS, Row, Spec, at_most
+from benchmarks.machine import cpus
+from benchmarks.rows import FLOOR, LIMIT, OURS, Row, Spec, at_most
 from signalpy_audit_trail import open_trail
 
 VERIFY = Spec(
@@ -19,6 +25,11 @@ VERIFY = Spec(
     unit="s",
     reach=at_most(2),
     noise=0.15,
+    floor="hashing the lines, decoding them, SQLite's own check of its file and reading its rows, divided by the CPUs",
+    why=(
+        "That the index says what the log says can be known only by decoding each record and reading each row; on more"
+        " CPUs the ratio falls. Above the floor: each record is compared with its rows, member by member."
+    ),
 )
 LOG = Spec(
     id="verify.log",
@@ -49,10 +60,18 @@ def verify(lab: Lab) -> Sequence[Row]:
             hash_lines(made.lines)
             return perf_counter() - began
 
+        def floor() -> float:
+            began = perf_counter()
+            hash_lines(made.lines)
+            decode_lines(made.lines)
+            read_through(made.folder / "index.sqlite3")
+            return (perf_counter() - began) / cpus()
+
         samples = interleave(
             [
                 named(LIMIT, limit),
                 named(OURS, lambda: ours(index=True)),
+                named(FLOOR, floor),
                 named("log", lambda: ours(index=False)),
                 *peers.takers,
             ],
@@ -62,6 +81,25 @@ def verify(lab: Lab) -> Sequence[Row]:
     log = samples.pop("log")
     note = f"{lab.events:,} records"
     return [VERIFY.row(samples, note=f"{note} {peers.missing}".strip()), LOG.row({LIMIT: samples[LIMIT], OURS: log})]
+
+
+def decode_lines(files: Sequence[Path]) -> None:
+    """Decode every line."""
+    decode = json.Decoder().decode
+    for path in files:
+        with path.open("rb") as file:
+            for line in file:
+                decode(line)
+
+
+def read_through(database: Path) -> None:
+    """Let SQLite check a database, and read the rows of its large tables."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA integrity_check").fetchone()
+        for table in ("record", "concern"):
+            rows = connection.execute(f"SELECT * FROM {table}")  # noqa: S608 (a constant)
+            while rows.fetchmany(1_000):
+                pass
 
 
 GROUPS = (Group((VERIFY, LOG), verify),)

@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from benchmarks.peers import Peer, PeerError
 from benchmarks.publishers import together, together_busy
 from benchmarks.report import page
 from benchmarks.result import Result, read_result, result_from_json
-from benchmarks.rows import BESIDE, LIMIT, OURS, TIMES, Row, Spec, at_least, at_most, of
+from benchmarks.rows import BESIDE, FLOOR, LIMIT, OURS, TIMES, Row, Spec, at_least, at_most, of
 
 COST = Spec(id="bus.some", work="publish", limit="an await", unit="ns", reach=at_most(3), noise=0.1)
 RATE = Spec(id="append.some", work="append", limit="a write", unit="1/s", better="more", reach=at_least(0.6), noise=0.2)
@@ -208,7 +209,7 @@ def test_measures_of_one_run_are_told_apart() -> None:
 def test_a_result_survives_its_json() -> None:
     """Rows, skipped ones too, and circumstances come back as they were."""
     rows = [
-        COST.row({LIMIT: [1.0, 2.0], OURS: [3.0], "blinker": [4.0]}, note="note"),
+        replace(COST, floor="a loop", why="so").row({LIMIT: [1.0, 2.0], OURS: [3.0], "blinker": [4.0]}, note="note"),
         RATE.skipped("no disk"),
     ]
     given_ = Result(about=ABOUT, rows=rows)
@@ -231,12 +232,33 @@ def test_the_page_says_what_was_reached_and_what_was_missed() -> None:
         Spec(id="some.other", work="another", limit="", unit="ms").skipped("no | disk"),
     ]
     text = page(Result(about=ABOUT, rows=rows))
-    assert f"| publish | an await | **2.50 {TIMES}** (250 ns) | blinker 30.0 | ≤ 3 {TIMES}: reached |" in text
-    assert f"| append | a write | **0.20 {TIMES}** (10,000 1/s) | - | ≥ 0.6 {TIMES}: **missed** |" in text
-    assert "| another | - | not measured | - | - |" in text
+    assert f"| publish | an await | **2.50 {TIMES}** (250 ns) | - | blinker 30.0 | ≤ 3 {TIMES}: reached |" in text
+    assert f"| append | a write | **0.20 {TIMES}** (10,000 1/s) | - | - | ≥ 0.6 {TIMES}: **missed** |" in text
+    assert "| another | - | not measured | - | - | - |" in text
     assert "- append.some: all of them\n- some.other: no | disk\n" in text
     assert "0.1 / 0.2 / 0.3 and 1 / 0.9 / 0.8" in text
     assert "| bus.some | limit beside blinker | ns | 50.0 | 50.0 | 50.0 | 1 |" in text
+
+
+def test_the_page_says_why_a_target_is_missed_and_what_the_floor_is() -> None:
+    """Beside the floor that was measured in the same run; where a target is reached, nothing is explained."""
+    spec = replace(COST, floor="a bare loop", why="It costs a coroutine.")
+    measured_ = {OURS: [400.0], LIMIT: [100.0], FLOOR: [350.0]}
+    text = page(Result(about=ABOUT, rows=[spec.row(measured_), RATE.row({LIMIT: [9.0], OURS: [3.0]})]))
+    assert f"| an await | **4.00 {TIMES}** (400 ns) | 3.50 {TIMES} | - | ≤ 3 {TIMES}: **missed** |" in text
+    reason = f"4.00 {TIMES}, to be reached ≤ 3 {TIMES}. Floor 3.50 {TIMES}: a bare loop. It costs a coroutine."
+    assert f"## What is not reached, and why\n\n- bus.some: {reason}\n" in text
+    assert f"- append.some: 0.33 {TIMES}, to be reached ≥ 0.6 {TIMES}. No reason is known.\n" in text
+    reached = page(Result(about=ABOUT, rows=[spec.row({**measured_, OURS: [300.0]})]))
+    assert "not reached" not in reached
+
+
+def test_a_result_from_before_there_were_floors_can_be_read() -> None:
+    """Older commits can be compared with this one."""
+    found = json.loads(result(ns=100.0).to_json())
+    for row in found["rows"]:
+        del row["floor"], row["why"]
+    assert result(ns=100.0).rows == result_from_json(json.dumps(found)).rows
 
 
 @pytest.mark.parametrize(
