@@ -329,6 +329,7 @@ def test_a_broken_entry_point(kept: Author) -> None:
 def test_a_plugin_without_typed_events(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing applies, and nothing fails."""
     monkeypatch.setattr("signalpy.schemas.KNOWN", Schemas())
+    plugin.edit('class Kept(Event, type="sample.kept", version=1):\n    name: str\n', "")
     plugin.contract = CONTRACT.replace("from signalpy_sample import Placed\n", "").split("    examples")[0]
     result, checks = plugin.run()
     assert {"does_not_apply"} == {check["outcome"] for check in checks.values()}
