@@ -21,11 +21,18 @@ from signalpy.states import PluginInfo, State
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "operators.md").read_text()
 MODULE = """\
-from signalpy import component, hookimpl
+import time
+
+from signalpy import component, hookimpl, runnable
 
 
 @component("{name}", version="1.0")
 class Service:
+    @runnable("total")
+    async def total(self):
+        time.sleep(0.5)
+        return 42
+
     @hookimpl
     async def signalpy_invoke(self, call, proceed):
         return await proceed()

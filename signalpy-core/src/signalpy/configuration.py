@@ -43,6 +43,7 @@ class KernelSettings(Struct, frozen=True):
     :param queue_size: events that wait for one background subscriber.
     :param queue_wait: seconds that a publisher waits for a place in a full queue.
     :param socket: path of the socket at which a running process answers; ``None`` for no socket.
+    :param blocked_after: seconds for which code may keep the event loop busy before it is named; 0 for ever.
     :param hooks: what a failing or slow interceptor does, by component, where its author is not to say it.
     """
 
@@ -50,6 +51,7 @@ class KernelSettings(Struct, frozen=True):
     queue_size: Annotated[int, Meta(ge=1, le=10_000_000)] = 1000
     queue_wait: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
     socket: Annotated[str, Meta(min_length=1)] | None = None
+    blocked_after: Annotated[float, Meta(ge=0, le=86_400)] = 1.0
     hooks: dict[str, HookSettings] = {}
 
 

@@ -15,7 +15,7 @@ from signalpy.bus.route import CallRoute, EventRoute, Route
 from signalpy.bus.tables import Tables
 from signalpy.hooks import HookRegistry, Implementation
 from signalpy.hookspecs import INVOKE, PUBLISH, RECORD
-from signalpy.operation import OUTSIDE, Publication, Span, Terms, current_span
+from signalpy.operation import OUTSIDE, Operation, Publication, Span, Terms, current_span
 from signalpy.policy import Policies, Publishing, Verdict
 
 log = logging.getLogger("signalpy.bus")
@@ -183,6 +183,17 @@ class Dispatcher:
                 if operation.made is not None and operation.made.span is span:
                     return route.handling(operation)
         return None
+
+    def doing(self, task: asyncio.Task[Any]) -> Operation | None:
+        """The innermost operation that runs in ``task``. May be called from any thread; nothing is made for it."""
+        running = [item for route in self._all() for item, its_task in list(route.running.items()) if its_task is task]
+        around: set[Span] = set()
+        for item in running:
+            span = item.outer.span
+            while span is not None and span not in around:
+                around.add(span)
+                span = span.parent
+        return next((item for item in running if item.made is None or item.made.span not in around), None)
 
     def under_way(
         self, owner: Any = None, *, apart_from: frozenset[Span] = frozenset()

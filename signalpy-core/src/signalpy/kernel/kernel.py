@@ -22,6 +22,7 @@ from signalpy.kernel.announcer import Announcer
 from signalpy.kernel.conductor import Conductor
 from signalpy.kernel.entry import Catalog
 from signalpy.kernel.facts import at_start, facts_of
+from signalpy.kernel.loopwatch import LoopWatch
 from signalpy.kernel.operator import Operator
 from signalpy.kernel.proxy import Proxy
 from signalpy.kernel.reasons import Reasons
@@ -30,6 +31,7 @@ from signalpy.kernel.reloading import Reloaded
 from signalpy.kernel.services import Services
 from signalpy.kernel.stages import refuse_inside
 from signalpy.kernel.strays import strays
+from signalpy.kernel.suspects import Suspects
 from signalpy.kernel.unit import Roster
 from signalpy.kernel.watchdog import Watchdog
 from signalpy.policy import Policies
@@ -107,8 +109,14 @@ class Kernel:
             watchdog=self.watchdog,
             configuration=lambda: self._configuration.current,
         )
+        self._loopwatch = LoopWatch(
+            configuration.kernel.blocked_after,
+            Suspects(self._catalog, self._roster, self._dispatcher).finder,
+            lambda blockage: self._announcer.put("kernel.loop.blocked", blockage.as_dict()),
+        )
         self._operator = Operator(
             self,
+            loopwatch=self._loopwatch,
             regime=self._regime,
             roster=self._roster,
             dispatcher=self._dispatcher,
@@ -205,6 +213,7 @@ class Kernel:
             raise
         self._warn_of_strays()
         self._state = "running"
+        self._loopwatch.start()
         self._announcer.put("kernel.started", at_start(self._roster, self._dispatcher))
         self._announcer.start()
         with self.watchdog.watch("handing kernel.started to its subscribers"):
@@ -384,5 +393,6 @@ class Kernel:
     def _close(self) -> None:
         self._state = "stopped"
         self._dispatcher.set_gate("closed")
+        self._loopwatch.stop()
         self.watchdog.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)

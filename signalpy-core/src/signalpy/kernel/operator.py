@@ -32,6 +32,7 @@ from signalpy.errors import (
 from signalpy.explanation import ACTIONS, Action, explain
 from signalpy.hookspecs import RECORD
 from signalpy.kernel.announcer import Announcer
+from signalpy.kernel.loopwatch import LoopWatch
 from signalpy.kernel.regime import Regime
 from signalpy.kernel.unit import Roster
 from signalpy.matching import did_you_mean
@@ -111,6 +112,7 @@ class Operator:
         dispatcher: Dispatcher,
         announcer: Announcer,
         own_bus: Bus,
+        loopwatch: LoopWatch,
     ) -> None:
         self._kernel = kernel
         self._regime = regime
@@ -118,6 +120,7 @@ class Operator:
         self._dispatcher = dispatcher
         self._announcer = announcer
         self._own_bus = own_bus
+        self._loopwatch = loopwatch
         self._server: Server | None = None
         self._started = time.monotonic()
         self._started_at = datetime.now(UTC)
@@ -223,6 +226,7 @@ class Operator:
             "configuration": str(kernel.configuration.source) if kernel.configuration.source else None,
             "components": {state: sum(row.state == state for row in rows) for state in sorted({r.state for r in rows})},
             "operations": len(self._dispatcher.under_way()),
+            "blocked": self._loopwatch.as_dict(),
             "recorders": await self._recorders(),
         }
 
