@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, final
 
 import uuid_utils
 from msgspec import Struct
@@ -61,6 +61,7 @@ class Span(Struct, eq=False):
         self.parent = self.at = None
 
 
+@final
 class Context(Struct, eq=False, kw_only=True, frozen=True):
     """Who acts, for whom, from where, and in which chain of operations.
 
@@ -322,7 +323,9 @@ def context_of(here: Here | None) -> Context:
     """What ``CURRENT`` holds, as a context."""
     if here is None:
         return NOWHERE
-    return here.inside if isinstance(here, Operation) else here
+    if type(here) is Context:
+        return here
+    return here.made or _entered(here)
 
 
 def current_span() -> Span | None:
