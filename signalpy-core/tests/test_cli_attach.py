@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +17,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from signalpy.control import Client, ControlError
+
 if TYPE_CHECKING:
     from conftest import Site
 
 ONE_FILE = '''
+import asyncio
+from pathlib import Path
+
 from signalpy import component, runnable
 
 @component("greeter", version="1")
@@ -26,6 +35,19 @@ class Greeter:
     @runnable("greet", description="Greets")
     async def greet(self):
         return {"hello": "world"}
+
+    @runnable("wait", description="Does not end")
+    async def wait(self):
+        try:
+            Path("waiting").touch()
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            Path("cancelled").touch()
+            raise
+
+    @runnable("tell", description="Tells much")
+    async def tell(self, params):
+        return {"much": "\u00e4" * params["size"]}
 '''
 FILE = '[kernel]\nsocket = "s"\n\n[policy.greeter]\naudit = true\n'
 
@@ -44,17 +66,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def running(folder: Path) -> Iterator[Path]:
-    """``signalpy run``, until its socket answers."""
+def serve(folder: Path) -> subprocess.Popen[str]:
+    """``signalpy run``, as soon as its socket answers."""
     command = [sys.executable, "-m", "signalpy", "run", "--safe", "--plugin", "greeter.py:Greeter"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for _ in range(300):
+        if signalpy(folder, "--attach", "s", "status").returncode == 0:
+            break
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    return process
+
+
+@pytest.fixture
+def running(folder: Path) -> Iterator[Path]:
+    """The folder of a process that serves until the end of the test."""
+    process = serve(folder)
     try:
-        for _ in range(300):
-            if signalpy(folder, "--attach", "s", "status").returncode == 0:
-                break
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
         yield folder
     finally:
         process.send_signal(signal.SIGTERM)
@@ -186,3 +214,138 @@ def test_a_command_of_a_plugin_says_that_it_asks(site: Site) -> None:
     assert (2, "") == (done.returncode, done.stdout)
     assert "reads cannot be asked of a process that runs; leave out --attach" in done.stderr
     assert "Did you mean 'reads'?" in site.signalpy("reeds", "--attach", "s").stderr
+
+
+class TestWhenItGoesWrong:
+    """One clear line, and an exit code, whatever is at the other end."""
+
+    def one_line(self, done: subprocess.CompletedProcess[str], told: str, code: int = 2) -> None:
+        assert (code, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines())), done
+        assert told in done.stderr
+
+    @pytest.mark.parametrize(
+        ("path", "told"),
+        [
+            ("", "expected the path of a socket, found an empty text"),
+            (".", ". is no socket"),
+            ("signalpy.toml", "signalpy.toml is no socket"),
+            ("nothing/s", "no process serves at nothing/s: there is no such socket"),
+            ("x" * 200, "too long: it has 200 bytes"),
+            ("stale", "no process serves at stale any more; the one that did has ended"),
+        ],
+    )
+    def test_nobody_is_there(self, folder: Path, path: str, told: str) -> None:
+        """What is there instead is said."""
+        left = socket.socket(socket.AF_UNIX)
+        left.bind(os.path.relpath(folder / "stale"))
+        left.close()
+        self.one_line(signalpy(folder, "--attach", path, "status"), told)
+
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [
+            (b"", "closed the connection before it answered. If it was to change something, look whether it did."),
+            (b'{"v":1,"result":{"a', "closed the connection before it answered"),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak as this version does: expected a reply"),
+            (b'{"v":2,"result":{}}\n', "does not speak as this version does: expected a reply of version 1"),
+            (b'{"v":1,"result":1}\n', "answers status with a int, not a dict"),
+            (b"x" * (65 << 20), "answers with more than 67108864 bytes"),
+        ],
+    )
+    def test_another_program_answers(self, folder: Path, answer: bytes, told: str) -> None:
+        """Nothing at all, half an answer, something else, or without end."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(os.path.relpath(folder / "s"))
+            listening.listen()
+
+            def once() -> None:
+                taken, _ = listening.accept()
+                with taken, contextlib.suppress(OSError):
+                    taken.recv(1 << 16)
+                    taken.sendall(answer)
+
+            thread = threading.Thread(target=once)
+            thread.start()
+            self.one_line(signalpy(folder, "--attach", "s", "status"), told)
+            thread.join()
+
+    def test_nobody_answers(self, folder: Path) -> None:
+        """A process that stands still is given up, and one at which no place is free after a moment."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(os.path.relpath(folder / "s"))
+            listening.listen(0)
+            given_up = pytest.raises(ControlError, match=r"does not answer: nothing came for 0\.1 s")
+            with Client(os.path.relpath(folder / "s"), timeout=0.1) as client, given_up:
+                client.ask("status")
+            with contextlib.ExitStack() as stack:
+                for _ in range(3):
+                    taken = stack.enter_context(socket.socket(socket.AF_UNIX))
+                    taken.setblocking(False)
+                    with contextlib.suppress(BlockingIOError):
+                        taken.connect(os.path.relpath(folder / "s"))
+                self.one_line(signalpy(folder, "--attach", "s", "status"), "does not take a connection")
+
+    def test_a_process_that_is_killed_while_it_answers(self, folder: Path) -> None:
+        """Who waits for it is told at once, and what it has left behind does not stand in the way of the next."""
+        process = serve(folder)
+        asking = asked(folder, "invoke", "greeter.wait")
+        until(folder / "waiting")
+        process.kill()
+        process.communicate()
+        _, said = asking.communicate(timeout=20)
+        assert (2, 1) == (asking.returncode, len(said.splitlines()))
+        assert "closed the connection before it answered" in said
+        self.one_line(signalpy(folder, "--attach", "s", "status"), "the one that did has ended")
+        again = serve(folder)
+        again.terminate()
+        again.communicate(timeout=30)
+
+    def test_who_gives_up_ends_what_he_has_asked_for(self, running: Path) -> None:
+        """Ctrl-C: no traceback, the exit code of shells, and the process cancels the call."""
+        asking = asked(running, "invoke", "greeter.wait")
+        until(running / "waiting")
+        asking.send_signal(signal.SIGINT)
+        _, said = asking.communicate(timeout=20)
+        assert (130, "") == (asking.returncode, said)
+        until(running / "cancelled")
+
+    def test_many_ask_at_once(self, running: Path) -> None:
+        """Each gets its own answer, also beside one that takes long, and policy changes of all of them count."""
+        waiting = asked(running, "invoke", "greeter.wait")
+        until(running / "waiting")
+        crowd = [asked(running, "policy", "set", f"c{number}", '{"audit": true}') for number in range(8)]
+        for number, asking in enumerate(crowd):
+            said, problem = asking.communicate(timeout=60)
+            assert (0, "") == (asking.returncode, problem)
+            assert f"c{number}" == json.loads(said)["name"]
+        found = json.loads(signalpy(running, "--attach", "s", "policy", "explain", "c7", "x.y", "--json").stdout)
+        assert "request" == found["audit"]
+        waiting.send_signal(signal.SIGINT)
+        waiting.communicate(timeout=20)
+
+    def test_an_answer_that_no_message_holds(self, running: Path) -> None:
+        """It is refused with both sizes; one that is large comes whole."""
+        done = signalpy(running, "--attach", "s", "invoke", "greeter.tell", '{"size": 2000000}')
+        assert "\u00e4" * 2_000_000 == json.loads(done.stdout)["much"]
+        done = signalpy(running, "--attach", "s", "invoke", "greeter.tell", '{"size": 12000000}')
+        self.one_line(done, "bytes, and 67108864 can be sent")
+
+    def test_a_request_that_no_message_holds(self, running: Path) -> None:
+        """It is not sent."""
+        command = [sys.executable, "-m", "signalpy", "--attach", "s", "invoke", "greeter.tell", "-"]
+        values = json.dumps({"text": "x" * 2_000_000})
+        done = subprocess.run(command, cwd=running, capture_output=True, text=True, timeout=60, input=values)
+        self.one_line(done, "bytes, and a process takes 1048576")
+
+
+def asked(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """A command that is under way."""
+    command = [sys.executable, "-m", "signalpy", "--attach", "s", *words]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def until(path: Path) -> None:
+    end = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < end, path
+        time.sleep(0.02)

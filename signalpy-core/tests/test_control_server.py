@@ -415,3 +415,40 @@ def test_a_client_says_why_it_cannot_ask(folder: Path) -> None:
         Client(str(folder / "dead"))
     with pytest.raises(ControlError, match="too long"):
         Client(str(folder / ("x" * 200)))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_client_trusts_its_own_user_and_root_alone(folder: Path) -> None:
+    """He may not enter where he must not, and does not tell a stranger what he wants where he could."""
+    folder.chmod(0o777)
+    code = f"""
+import os, pwd, socket
+from signalpy.control import Client, ControlError
+
+listening = socket.socket(socket.AF_UNIX)
+listening.bind({str(folder / "private")!r})
+os.chmod({str(folder / "private")!r}, 0o600)
+serving = os.fork()
+if serving == 0:
+    os.setuid(65533)
+    stranger = socket.socket(socket.AF_UNIX)
+    stranger.bind({str(folder / "stranger")!r})
+    stranger.listen()
+    os.chmod({str(folder / "stranger")!r}, 0o666)
+    stranger.accept()
+    os._exit(0)
+stranger = {str(folder / "stranger")!r}
+while not os.path.exists(stranger) or os.stat(stranger).st_mode & 0o666 != 0o666:
+    pass
+os.setuid(65534)
+for name in ("private", "stranger"):
+    try:
+        Client({str(folder)!r} + "/" + name)
+    except ControlError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "" == done.stderr
+    private, stranger = done.stdout.splitlines()
+    assert private.endswith("permission denied: only the user of the process and root may enter. Ask as one of them.")
+    assert stranger.endswith("belongs to uid:65533, who is neither you nor root.")

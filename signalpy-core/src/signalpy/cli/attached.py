@@ -17,6 +17,8 @@ C = TypeVar("C", bound=click.Command)
 
 ANSWERED: Final = ("doctor", "invoke", "plugins", "policy", "reload", "status", "why")
 """The core's own commands that a process that runs can be asked."""
+TIMEOUT: Final = 30.0
+"""Seconds within which a process tells what it knows."""
 OWN_PROCESS: Final = "goes without --attach: the process runs already"
 
 
@@ -40,9 +42,18 @@ def attach_only(command: str) -> None:
         raise Failure(f"{command} asks a process that runs. Say which: signalpy --attach PATH {command}")
 
 
-def ask(command: str, params: Mapping[str, Any] | None = None, *, on_behalf_of: str | None = None) -> Any:
+def ask(
+    command: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    on_behalf_of: str | None = None,
+    of: type = object,
+    timeout: float | None = TIMEOUT,
+) -> Any:
     """The answer of the process that the user named.
 
+    :param of: what the answer is, ``dict`` or ``list``.
+    :param timeout: seconds to wait for it; ``None`` for as long as it takes.
     :raises Failure: if it could not be asked, or could not do it.
     :raises Refusal: if the answer is no.
     """
@@ -50,8 +61,12 @@ def ask(command: str, params: Mapping[str, Any] | None = None, *, on_behalf_of: 
 
     given = options()
     try:
-        with Client(str(given.attach)) as client:
-            return client.ask(command, params, on_behalf_of=on_behalf_of)
+        with Client(str(given.attach), timeout=timeout) as client:
+            answer = client.ask(command, params, on_behalf_of=on_behalf_of)
+        if not isinstance(answer, of):
+            found = type(answer).__name__
+            raise ControlError(f"the process at {given.attach} answers {command} with a {found}, not a {of.__name__}.")
+        return answer
     except ControlError as error:
         kind = Refusal if error.no else Failure
         raise kind(str(error), cause=error if given.debug else None) from error

@@ -52,7 +52,7 @@ def _examined(given: Options, *, boot: bool) -> Report:
 def _asked() -> Report:
     from signalpy.doctor import OFFLINE, Report
 
-    report = Report.of(ask("doctor"))
+    report = Report.of(ask("doctor", of=dict))
     return report.with_more(Report((), (), dict.fromkeys(OFFLINE, INSTALLED)))
 
 

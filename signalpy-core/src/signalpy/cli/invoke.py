@@ -61,7 +61,7 @@ def invoke(
     if given.attach is not None:
         if start:
             raise Failure(f"--without, --safe or --plugin {OWN_PROCESS}")
-        result = ask("invoke", {"target": target, "params": values}, on_behalf_of=actor)
+        result = ask("invoke", {"target": target, "params": values}, on_behalf_of=actor, timeout=None)
     else:
         result = with_kernel(given, call, start)
     print_json(result)

@@ -31,7 +31,7 @@ def plugins(*, as_json: bool, boot: bool, without: tuple[str, ...], safe: bool, 
     if given.attach is not None:
         if boot:
             raise Failure(f"--boot {OWN_PROCESS}")
-        rows = ask("plugins")
+        rows = ask("plugins", of=list)
     else:
         found = with_kernel(given, _live, start) if boot else [item.info for item in given.discovery.candidates]
         rows = [row.as_dict() for row in found]

@@ -26,7 +26,7 @@ def check(*, as_json: bool) -> None:
 
     Names are compared with those of the components that are installed, or with --attach with those that run.
     """
-    found = ask("policy.check") if options().attach is not None else _checked(options())
+    found = ask("policy.check", of=list) if options().attach is not None else _checked(options())
     if as_json:
         print_json(found)
     for item in () if as_json else found:
@@ -47,7 +47,7 @@ def explain(caller: str, target: str, *, publish: bool, as_json: bool) -> None:
     """Tell whether CALLER may call TARGET, at which level that is audited, and which entries say so."""
     action = "publish" if publish else "invoke"
     if options().attach is not None:
-        [found] = ask("policy.explain", {"caller": caller, "name": target, "action": action})
+        [found] = ask("policy.explain", {"caller": caller, "name": target, "action": action}, of=list)
     else:
         found = _explained(options(), action, caller, target)
     if as_json:

@@ -16,7 +16,7 @@ def reload(*, as_json: bool) -> None:
     A wrong file changes nothing there.
     """
     attach_only("reload")
-    found = ask("reload")
+    found = ask("reload", of=dict, timeout=None)
     if as_json:
         print_json(found["changed"])
     else:

@@ -18,7 +18,7 @@ def status(*, as_json: bool) -> None:
     Its state, number, start, versions, components by state, what is under way, and what its recorders say.
     """
     attach_only("status")
-    found = ask("status")
+    found = ask("status", of=dict)
     if as_json:
         print_json(found)
         return

@@ -35,7 +35,7 @@ def why(name: str, *, boot: bool, without: tuple[str, ...], safe: bool, plugin: 
     if given.attach is not None:
         if boot:
             raise Failure(f"--boot {OWN_PROCESS}")
-        told = ask("why", {"name": name})["why"]
+        told = ask("why", {"name": name}, of=dict)["why"]
     else:
         told = with_kernel(given, live, start) if boot else why_from_metadata(given.discovery, name)
     if told.startswith("unknown"):

@@ -53,7 +53,7 @@ def told(runnable: str, params: Mapping[str, Any] | None = None) -> Any:
     :raises Failure: if the process could not be asked, or has no trail that runs.
     :raises Refusal: if its policies refuse.
     """
-    return ask("invoke", {"target": f"{NAME}.{runnable}", "params": dict(params or {})})
+    return ask("invoke", {"target": f"{NAME}.{runnable}", "params": dict(params or {})}, of=dict, timeout=None)
 
 
 class AsTold:
