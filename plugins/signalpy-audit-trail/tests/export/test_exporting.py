@@ -209,7 +209,7 @@ def test_rows_that_a_reader_saw_otherwise_are_told_apart(tmp_path: Path, upcast_
     assert '"data":{"sum":1}' in row["record"]
     report = made.check()
     assert ("not_checked", "holds") == (results(report)["rows"], results(report)["proof"])
-    assert "1 of 2 rows show what does not follow from their stored lines" in report.checks["rows"].detail
+    assert "1 of 2 rows show values that do not follow from their stored lines" in report.checks["rows"].detail
     changed = made.rows.replace(b'"sum":1,', b'"sum":2,')
     assert "broken" == results(made.check(changed, resealed(made, made.lines(), changed)))["rows"]
 

@@ -41,7 +41,7 @@ def check(export: Path, manifest: str | None, keys: Sequence[Verifier], *, as_js
 def _lines(export: Path, report: ExportReport) -> list[str]:
     filters = ", ".join(f"{name} {printable(value)}" for name, value in report.filters.items())
     told = [f"{export}: {report.rows} of {report.size} records of {printable(report.origin)}"]
-    told += [f"  filters   {filters}"] if filters else []
+    told += [f"  filters   {filters} (as the manifest says)"] if filters else []
     for found in report.checks.values():
         detail = printable(found.detail) if found.detail else ""
         told.append(f"  {found.check.ljust(10)}{MARKS[found.result].ljust(12)}{detail}".rstrip())

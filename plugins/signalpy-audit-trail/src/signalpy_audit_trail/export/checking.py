@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from signalpy_audit_trail.export.claims import as_seen, asked_for
 from signalpy_audit_trail.export.formats import Format, RowReader, format_named
 from signalpy_audit_trail.export.manifest import End, Head, ManifestError, Row, Skip, decoded, read
 from signalpy_audit_trail.export.spans import Fold
@@ -71,7 +72,7 @@ def check_export(export: BinaryIO, manifest: BinaryIO, keys: Sequence[Verifier] 
     digest, length = _digest(export)
     export.seek(0)
     form = format_named(head.format)
-    walk = _Walk(report, form, form.reader(export), length)
+    walk = _Walk(report, form, form.reader(export), length, asked_for(head.filters))
     end = walk.through(lines)
     next(lines, None)  # nothing may follow
     if (end.sha256, end.bytes) != (digest, length):
@@ -84,11 +85,14 @@ def check_export(export: BinaryIO, manifest: BinaryIO, keys: Sequence[Verifier] 
 class _Walk:
     """Goes through manifest and export side by side."""
 
-    def __init__(self, report: ExportReport, form: Format, rows: RowReader, length: int) -> None:
+    def __init__(
+        self, report: ExportReport, form: Format, rows: RowReader, length: int, asked: Callable[[bytes], bool]
+    ) -> None:
         self._report = report
         self._form = form
         self._rows = rows
         self._length = length
+        self._asked = asked
         self._fold = Fold()
         self._opened = 0
         self._skipped = 0
@@ -109,12 +113,14 @@ class _Walk:
         if self._rows.left() or end.rows != report.rows:
             rows.breaks(f"the export has not the {report.rows} rows that its manifest names")
         elif self._opened:
-            shown = "show what does not follow from their stored lines (decrypted, or of a later version)"
+            shown = "show values that do not follow from their stored lines (decrypted, or of a later version)"
             rows.skips(f"{self._opened} of {report.rows} rows {shown}: a forged manifest could say anything there")
         elif rows.result is Result.HOLDS:
             rows.detail = f"{report.rows} rows"
         if self._fold.size != head.size or self._fold.root() != decoded(head.root, 1):
             proof.breaks(f"the rows do not belong to the tree of {head.size} records that the manifest names")
+        elif self._skipped and not head.filters:
+            proof.breaks("records are left out, and the manifest names no filter that could do that")
         elif proof.result is Result.HOLDS:
             report.complete = self._skipped == 0
             left_out = f"{head.size - report.rows} of {head.size} records are left out"
@@ -140,6 +146,9 @@ class _Walk:
         if not fits:
             problem = f"row {self._report.rows} is not what record {line.seq} says"
             self._report.checks["rows"].breaks(problem, line.seq)
+        elif not self._asked(stored):
+            problem = f"record {line.seq} does not pass the filters that the manifest names"
+            self._report.checks["proof"].breaks(problem, line.seq)
         self._fold.add(leaf_hash(stored))
 
     def _compared(self, line: Row) -> tuple[bytes, bool]:
@@ -148,17 +157,26 @@ class _Walk:
             stored = self._rows.line() if self._form.verbatim else b""
             return stored, stored.startswith(b'{"seq":%d,' % line.seq)
         stored = line.record.encode("utf-8", "replace")
-        if line.sha256 is not None:
-            self._opened += 1
-            length = line.length or 0
-            row = self._rows.take(length) if length <= self._length else b""
-            return stored, hashlib.sha256(row).hexdigest() == line.sha256
         try:
             entry = msgspec.json.decode(stored, type=dict[str, Any])
-            expected = self._form.row(entry)
+            fits = self._opened_row(line, entry) if line.sha256 is not None else self._plain_row(entry)
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError, RecursionError):
             return stored, False
-        return stored, entry.get("seq") == line.seq and self._rows.take(len(expected)) == expected
+        return stored, fits and entry.get("seq") == line.seq
+
+    def _plain_row(self, entry: dict[str, Any]) -> bool:
+        expected = self._form.row(entry)
+        return self._rows.take(len(expected)) == expected
+
+    def _opened_row(self, line: Row, stored: dict[str, Any]) -> bool:
+        """Whether a row is what a reader may have seen of a record; what of it is free, only the manifest tells."""
+        length = line.length or 0
+        row = self._rows.take(length) if length <= self._length else b""
+        if hashlib.sha256(row).hexdigest() != line.sha256:
+            return False
+        entry = as_seen(stored, self._form.told(row))
+        self._opened += entry is not None and entry != stored
+        return entry is not None and self._form.row(entry) == row
 
 
 def _digest(file: BinaryIO) -> tuple[str, int]:

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, TypeAlias
 
+from msgspec import structs
+
 from signalpy_audit_trail.export.formats.contract import Format
 from signalpy_audit_trail.export.manifest import End, Head, Row, Skip, encoded, written
 from signalpy_audit_trail.export.seen import seen
 from signalpy_audit_trail.export.selection import selected
 from signalpy_audit_trail.export.spans import spans
 from signalpy_audit_trail.merkle import root_at
+from signalpy_audit_trail.moments import rfc3339
 from signalpy_audit_trail.privacy.view import View
 from signalpy_audit_trail.query import Filters
 from signalpy_audit_trail.record import stamp
@@ -28,7 +31,7 @@ class Source:
 
     :param view: how what is protected is read.
     :param checkpoint: a signed checkpoint of the trail, whose size is the head; without one the head is what is there.
-    :param given: the filters as the user gave them, for the manifest.
+    :param given: the filters as the user gave them, for the manifest; as they are, if not given.
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class Source:
         self.reader = reader
         self.view = view
         self.filters = filters or Filters()
-        self.given = dict(given or {})
+        self.given = dict(given) if given is not None else _as_given(self.filters)
         self.checkpoint = checkpoint
         self.size = self._signed().size if checkpoint is not None else min(reader.size(), reader.tree_size())
 
@@ -73,6 +76,11 @@ class Source:
 
     def _signed(self) -> Checkpoint:
         return Checkpoint.parse(Note.parse(self.checkpoint or "").text)
+
+
+def _as_given(filters: Filters) -> dict[str, Any]:
+    asked = {name: value for name, value in structs.asdict(filters).items() if value not in (None, True)}
+    return asked | {name: rfc3339(asked[name]) for name in ("since", "until") if name in asked}
 
 
 class Counted:

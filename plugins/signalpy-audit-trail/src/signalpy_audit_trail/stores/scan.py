@@ -40,6 +40,17 @@ def count(leaves: Sequence[bytes], filters: Filters, by: str) -> dict[str | None
     return dict(numbers)
 
 
+def passes(filters: Filters) -> Callable[[bytes], bool]:
+    """Return what tells of a leaf whether it passes, as far as it tells that alone: ``intents`` asks for others too."""
+    checks = list(_checks(filters))
+
+    def test(leaf: bytes) -> bool:
+        keys = search_keys(leaf)
+        return all(check(keys) for check in checks)
+
+    return test
+
+
 def _passing(leaves: Sequence[bytes], filters: Filters) -> Iterator[tuple[int, Keys]]:
     everything = [search_keys(leaf) for leaf in leaves]
     answered = {keys.operation_id for keys in everything if keys.outcome not in (None, "intent")} - {None}

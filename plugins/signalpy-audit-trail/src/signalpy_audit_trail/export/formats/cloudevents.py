@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from signalpy_audit_trail.export.formats.contract import Entry, Lines
+from signalpy_audit_trail.export.formats.contract import Entry, Lines, decoded
 
 
 class CloudEvents(Lines):
@@ -45,6 +45,10 @@ class CloudEvents(Lines):
         }
         told = {name: value for name, value in attributes.items() if value not in (None, "")}
         return msgspec.json.encode({**told, "data": dict(entry)}) + b"\n"
+
+    def told(self, row: bytes) -> Entry:
+        """The record of an event."""
+        return dict(decoded(row)["data"])
 
     def batch(self, rows: Sequence[bytes]) -> bytes:
         """Return several events as one JSON array (CloudEvents JSON format, section 4)."""

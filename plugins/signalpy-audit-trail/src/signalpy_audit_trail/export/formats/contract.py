@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO, ClassVar, Protocol, TypeAlias
+from typing import Any, BinaryIO, ClassVar, Final, Protocol, TypeAlias
+
+import msgspec
 
 Entry: TypeAlias = Mapping[str, Any]
 """A record as a reader has it: plain JSON values."""
+
+_object: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+def decoded(text: bytes | str) -> dict[str, Any]:
+    """Return a JSON object.
+
+    :raises ValueError: it is none.
+    """
+    return _object.decode(text)
 
 
 class RowWriter(Protocol):
@@ -46,6 +58,12 @@ class Format(Protocol):
 
     def row(self, entry: Entry) -> bytes:
         """Return the row of a record."""
+
+    def told(self, row: bytes) -> Entry:
+        """Return of the record what a row tells of it: at least its ``data``, ``client``, ``error`` and ``schema``.
+
+        :raises ValueError, LookupError: it is no row of this format.
+        """
 
     def batch(self, rows: Sequence[bytes]) -> bytes:
         """Return several rows as one message, where they can be sent one by one."""

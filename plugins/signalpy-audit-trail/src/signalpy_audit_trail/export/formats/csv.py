@@ -38,6 +38,9 @@ COLUMNS: Final = (
 )
 """The fields of a record, one column each; lists and objects as JSON."""
 
+DOCUMENTS: Final = ("client", "error", "data")
+"""Columns in which a reader may see something else than is stored."""
+
 _COMMANDS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """A cell that begins with one of these is a formula to some spreadsheet, the full-width forms included (OWASP, CSV
 injection)."""
@@ -58,6 +61,13 @@ class Csv(Lines):
         line = io.StringIO(newline="")
         csv.writer(line).writerow([_cell(entry.get(column)) for column in COLUMNS])
         return line.getvalue().encode()
+
+    def told(self, row: bytes) -> Entry:
+        """The schema and what is stored as JSON, of a row."""
+        [cells] = csv.reader(io.StringIO(row.decode(), newline=""), strict=True)
+        found = dict(zip(COLUMNS, cells, strict=True))
+        documents = {name: msgspec.json.decode(found[name]) for name in DOCUMENTS if found[name]}
+        return {**documents, **({"schema": found["schema"]} if found["schema"] else {})}
 
 
 def _cell(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from signalpy_audit_trail.export.formats.contract import Entry, Lines
+from signalpy_audit_trail.export.formats.contract import Entry, Lines, decoded
 
 
 class JsonLines(Lines):
@@ -20,3 +20,7 @@ class JsonLines(Lines):
     def row(self, entry: Entry) -> bytes:
         """One line."""
         return msgspec.json.encode(dict(entry)) + b"\n"
+
+    def told(self, row: bytes) -> Entry:
+        """The record of a line."""
+        return decoded(row)

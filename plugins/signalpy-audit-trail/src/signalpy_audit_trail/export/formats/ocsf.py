@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from signalpy.matching import matches_any
-from signalpy_audit_trail.export.formats.contract import Entry, Lines
+from signalpy_audit_trail.export.formats.contract import Entry, Lines, decoded
 
 VERSION: Final = "1.5.0"
 API_ACTIVITY: Final = 6003
@@ -69,6 +69,10 @@ class Ocsf(Lines):
         about_account = matches_any(str(entry["action"]), self._accounts)
         own = _account_change(entry) if about_account else _api_activity(entry)
         return msgspec.json.encode({**own, **_common(entry)}) + b"\n"
+
+    def told(self, row: bytes) -> Entry:
+        """The record of an event."""
+        return decoded(decoded(row)["unmapped"]["record"])
 
 
 def _account_change(entry: Entry) -> dict[str, Any]:

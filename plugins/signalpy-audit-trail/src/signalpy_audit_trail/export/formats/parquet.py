@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, ClassVar, Final
 import msgspec
 
 from signalpy.errors import ConfigError
-from signalpy_audit_trail.export.formats.contract import Entry, RowReader, RowWriter
+from signalpy_audit_trail.export.formats.contract import Entry, RowReader, RowWriter, decoded
 
 TEXTS: Final = (
     "id",
@@ -63,6 +63,12 @@ class Parquet:
         cells |= {"subjects": [str(subject) for subject in entry.get("subjects", ())]}
         cells |= {name: msgspec.json.encode(entry[name]).decode() if name in entry else None for name in DOCUMENTS}
         return msgspec.json.encode(cells, order="sorted")
+
+    def told(self, row: bytes) -> Entry:
+        """The schema and what is stored as JSON, of the cells of a row."""
+        cells = decoded(row)
+        documents = {name: msgspec.json.decode(cells[name]) for name in DOCUMENTS if cells.get(name) is not None}
+        return {**documents, **({"schema": cells["schema"]} if cells.get("schema") else {})}
 
     def batch(self, rows: Sequence[bytes]) -> bytes:
         """Never called: its rows cannot be sent one by one."""
@@ -148,7 +154,7 @@ class _Reader:
             for batch in ParquetFile(file).iter_batches(batch_size=1000):
                 for cells in batch.to_pylist():
                     yield _written(cells)
-        except pa.ArrowException:
+        except (pa.ArrowException, OSError, ValueError, OverflowError):  # each is what some damage of a file makes
             return
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from signalpy_audit_trail.export.formats.contract import Entry, Lines
+from signalpy_audit_trail.export.formats.contract import Entry, Lines, decoded
 
 FACILITY: Final = 13
 """Log audit (RFC 5424, table 1)."""
@@ -41,6 +41,10 @@ class Syslog(Lines):
             f"{_name(origin.get('process'), 128)} {_name(entry['action'], 32)} {_structured(entry)} "
         )
         return head.encode() + b"\xef\xbb\xbf" + msgspec.json.encode(dict(entry)) + b"\n"
+
+    def told(self, row: bytes) -> Entry:
+        """The record of a message."""
+        return decoded(row.partition(b"\xef\xbb\xbf")[2])
 
 
 def _name(value: Any, longest: int) -> str:
