@@ -17,10 +17,11 @@ def passes(*command: str | Path, cwd: Path = ROOT) -> bool:
     return subprocess.run([sys.executable, "-m", *map(str, command)], cwd=cwd, check=False).returncode == 0
 
 
-def build(members: list[Distribution], destination: Path) -> list[str]:
+def build(members: list[Distribution], destination: Path, *options: str) -> list[str]:
     """An sdist of each, and a wheel made from that sdist; returns what could not be built."""
     shutil.rmtree(destination, ignore_errors=True)
-    return [member.name for member in members if not passes("build", "--outdir", destination, member.folder)]
+    command = ["build", *options, "--outdir", destination]
+    return [member.name for member in members if not passes(*command, member.folder)]
 
 
 def check(members: list[Distribution], destination: Path) -> list[str]:

@@ -33,10 +33,13 @@ class Distribution:
         return package
 
 
+def distribution(folder: Path) -> Distribution:
+    """The one whose `pyproject.toml` is in a folder."""
+    return Distribution(folder, tomllib.loads((folder / "pyproject.toml").read_text())["project"])
+
+
 def distributions() -> list[Distribution]:
     """Every member of the workspace, core first."""
     members = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["workspace"]["members"]
     folders = [folder for pattern in members for folder in sorted(ROOT.glob(pattern)) if folder.is_dir()]
-    return [
-        Distribution(folder, tomllib.loads((folder / "pyproject.toml").read_text())["project"]) for folder in folders
-    ]
+    return [distribution(folder) for folder in folders]
