@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -41,9 +42,13 @@ COLUMNS: Final = (
 DOCUMENTS: Final = ("client", "error", "data")
 """Columns in which a reader may see something else than is stored."""
 
-_COMMANDS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""A cell that begins with one of these is a formula to some spreadsheet, the full-width forms included (OWASP, CSV
-injection)."""
+_COMMAND: Final = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[=+@\uff1d\uff0b\uff0d\uff20-]|[\t\r\n]"
+)
+"""A cell that begins so is a formula to some spreadsheet, the full-width forms included (OWASP, CSV injection); what is
+not seen in front of it some take away."""
+_CELL: Final = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(?:,|\r\n\Z)')
+"""One cell as it is written here. Python's reader has a limit on the length of cells, for the whole process."""
 
 
 class Csv(Lines):
@@ -64,7 +69,7 @@ class Csv(Lines):
 
     def told(self, row: bytes) -> Entry:
         """The schema and what is stored as JSON, of a row."""
-        [cells] = csv.reader(io.StringIO(row.decode(), newline=""), strict=True)
+        cells = (quoted.replace('""', '"') or plain for quoted, plain in _CELL.findall(row.decode()))
         found = dict(zip(COLUMNS, cells, strict=True))
         documents = {name: msgspec.json.decode(found[name]) for name in DOCUMENTS if found[name]}
         return {**documents, **({"schema": found["schema"]} if found["schema"] else {})}
@@ -74,5 +79,5 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_COMMANDS) else value
+        return f"'{value}" if _COMMAND.match(value) else value
     return msgspec.json.encode(value).decode()

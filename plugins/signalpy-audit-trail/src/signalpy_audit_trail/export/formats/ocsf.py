@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -115,8 +116,8 @@ def _common(entry: Entry) -> dict[str, Any]:
         "severity": severity_name,
         "status_id": status,
         "status": status_name,
-        "status_code": error.get("type"),
-        "status_detail": error.get("message"),
+        "status_code": _text(error.get("type")),
+        "status_detail": _text(error.get("message")),
         "duration": entry["duration_us"] // 1000 if "duration_us" in entry else None,
         "actor": _actor(entry, origin),
         "api": {"operation": str(entry["action"]), "service": _service(entry, origin, caller)},
@@ -146,7 +147,15 @@ def _service(entry: Entry, origin: dict[str, Any], caller: str) -> dict[str, Any
 
 def _endpoint(client: dict[str, Any], caller: str) -> dict[str, Any]:
     address = client.get("ip")
-    return {"ip": str(address)} if address else {"svc_name": caller}
+    try:
+        return {"ip": str(ip_address(address))} if isinstance(address, str) else {"svc_name": caller}
+    except ValueError:
+        return {"name": address, "svc_name": caller}
+
+
+def _text(value: Any) -> str | None:
+    """A text; what is encrypted or erased instead of one as its JSON."""
+    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _metadata(entry: Entry, origin: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ ELEMENT: Final = "signalpy@32473"
 _SEVERITY: Final = {"denied": 4, "failure": 4, "in_doubt": 4, "cancelled": 5}
 """Warning, notice; all else is informational (RFC 5424, table 2)."""
 _UNSAFE: Final = re.compile(r"[^!-~]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What moves the cursor of a terminal or ends a line for some receiver; the message has the value as it is."""
 _ESCAPED: Final = re.compile(r'(["\\\]])')
 _PARAMS: Final = ("id", "seq", "kind", "outcome", "actor", "caller", "target", "correlation_id")
 
@@ -58,6 +60,5 @@ def _structured(entry: Entry) -> str:
 
 
 def _param(name: str, value: Any) -> str:
-    text = " ".join(str(value).splitlines())
-    escaped = _ESCAPED.sub(r"\\\1", text)
+    escaped = _ESCAPED.sub(r"\\\1", _CONTROL.sub(" ", str(value)))
     return f' {name}="{escaped}"'
