@@ -71,7 +71,7 @@ def serve(folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "signalpy", "run", "--safe", "--plugin", "greeter.py:Greeter"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     for _ in range(300):
-        if signalpy(folder, "--attach", "s", "status").returncode == 0:
+        if '"running"' in signalpy(folder, "--attach", "s", "status", "--json").stdout:
             break
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
