@@ -59,7 +59,7 @@ class Lab:
     ) -> None:
         self.quick = quick
         self.events = events or (10_000 if quick else 1_000_000)
-        self.replayed = replayed or (1_000 if quick else 100_000)
+        self.replayed = replayed or (1_000 if quick else 1_000_000)
         self._effort = effort
         self._python = peers
         self._parent = parent

@@ -50,7 +50,7 @@ def replay(lab: Lab) -> Sequence[Row]:
                 named(OURS, lambda: lab.replayed / asyncio.run(_replayed(_fresh(place), source))),
                 named(FLOOR, lambda: lab.replayed / asyncio.run(_bare(place / "floor", source))),
             ],
-            lab.budget(30, least=lab.size(3, 1)),
+            lab.budget(30, least=1),
             warm_up=0,
         )
     return [REPLAY.row(samples, note=f"{lab.replayed:,} events")]
