@@ -252,6 +252,35 @@ class TestInForce:
                 await kernel.bus.invoke("shop.buy")
         assert ["raised by hook signalpy_invoke of plugin rule-book 2.5 of acme-rules"] == caught.value.__notes__
 
+    async def test_what_a_recorder_or_a_notice_raises_names_it_as_well(
+        self, importable: Site, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A recorder by the note on its error, a notice by the log line, with version and distribution."""
+        source = (
+            "from signalpy import component, hookimpl\n@component('log-book', version='9')\nclass X:\n"
+            "    @hookimpl\n"
+            "    async def signalpy_record(self, operation, proceed):\n"
+            "        if operation.name == 'shop.buy': raise OSError('no')\n"
+            "        return await proceed()\n"
+            "    @hookimpl\n"
+            "    def signalpy_policy_changed(self, before, after): raise OSError('no')\n"
+        )
+        importable.install(
+            "acme-logs",
+            "2.5",
+            entry_points="[signalpy.components]\nlog-book = acme_logs:X\n",
+            modules={"acme_logs.py": source},
+        )
+        kernel = Kernel({"plugins": {"allow": ["acme-*"]}})
+        kernel.discover(["log-book"])
+        kernel.discover([Shop])
+        async with kernel:
+            with pytest.raises(OSError, match="no") as caught:
+                await kernel.bus.invoke("shop.buy")
+            kernel.set_policy("shop", {"audit": True})
+        assert ["raised by hook signalpy_record of plugin log-book 2.5 of acme-logs"] == caught.value.__notes__
+        assert "hook log-book 2.5 of acme-logs (signalpy_policy_changed) failed" in caplog.messages
+
     async def test_a_system_exit_out_of_a_hook_names_it(self) -> None:
         """Also what is no Exception carries the note."""
 

@@ -21,8 +21,8 @@ from signalpy import Kernel, acting_as, adopted, component, hookimpl, lifecycle,
 if TYPE_CHECKING:
     from conftest import Site
 
-LIMIT = 0.1
-SECONDS = 0.4
+LIMIT = 0.2
+SECONDS = 0.7
 
 
 def block(seconds: float = SECONDS) -> None:
@@ -93,8 +93,8 @@ class Orders:
 
     @runnable("pieces")
     async def pieces(self, params: Any) -> None:
-        for _ in range(40):
-            block(SECONDS / 20)
+        for _ in range(50):
+            block(SECONDS / 35)
             await asyncio.sleep(0)
 
 
@@ -189,7 +189,7 @@ async def test_whoever_keeps_the_loop_busy_is_named_also_under_nested_operations
     assert event["line"].endswith(f" in {function}")
     assert SECONDS - 2 * LIMIT < event["seconds"] < 10
     first, whole = warnings(caplog)
-    assert "the event loop has been kept busy for more than 0.1 s by " in first
+    assert "the event loop has been kept busy for more than 0.2 s by " in first
     assert f"{' '.join(who)} ({what})" in first
     assert "it cannot be interrupted" in first
     assert f"was kept busy for {event['seconds']:.3g} s by {' '.join(who)} ({what})" in whole
@@ -291,7 +291,7 @@ async def test_several_in_one_step_are_told_with_their_shares(caplog: pytest.Log
     assert 3 * SECONDS - 2 * LIMIT < event["seconds"]
     [other] = event["others"]
     assert ("bills", "runnable bills.inner") == (other["component"], other["what"])
-    assert SECONDS - 2 * LIMIT < other["seconds"] < event["seconds"] / 2
+    assert 0 < other["seconds"] < event["seconds"] / 2
     assert "; also by bills 2.0 (runnable bills.inner) at " in warnings(caplog)[-1]
 
 
@@ -346,7 +346,7 @@ async def test_nobody_is_accused_who_lets_the_loop_go_on(
 ) -> None:
     """What runs in a thread, waits, or comes in short steps keeps nobody from the loop, however much there is of it."""
     seen = Seen()
-    async with kernel_of(seen, limit=0.2) as kernel:
+    async with kernel_of(seen, limit=0.5) as kernel:
         await busy(kernel)
         await asyncio.sleep(0.2)
         assert [] == seen.events
@@ -494,4 +494,4 @@ def test_a_process_that_forks_has_one_in_each() -> None:
 
 def test_it_says_what_it_has_seen() -> None:
     """The repr has the limit and the count."""
-    assert "<LoopWatch(limit=0.1 s, times=0)>" == repr(kernel_of(Seen())._loopwatch)
+    assert "<LoopWatch(limit=0.2 s, times=0)>" == repr(kernel_of(Seen())._loopwatch)
