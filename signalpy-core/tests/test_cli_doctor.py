@@ -242,6 +242,13 @@ class TestConfiguration:
         assert "ordres" == subject
         assert "Did you mean 'orders'" in message
 
+    def test_a_policy_that_cannot_be_meant(self, shop: Site) -> None:
+        """All that `signalpy policy check` finds, in its words."""
+        configure(shop, '[policy.orders]\ninvoke_allow = ["orders.*"]\ninvoke_deny = ["*"]\n')
+        [found] = problems(shop, "policies")
+        assert ("orders", 'policy "orders": invoke_allow: "orders.*" has no effect: invoke_deny "*" beats it') == found
+        assert found[1] in shop.signalpy("policy", "check").stdout
+
     def test_a_denial_of_nothing(self, shop: Site) -> None:
         """A misspelt denial lets in what it was meant to keep out; one that looks like nothing is a note."""
         configure(shop, plugins='deny = ["acme-ordres", "never-heard-of"]\nprefer = { orders = "acme-order" }')

@@ -8,11 +8,10 @@ from signalpy.configuration import Configuration
 from signalpy.discovery import Discovery
 from signalpy.discovery.filter import matching
 from signalpy.doctor.finding import Finding, Level
-from signalpy.matching import did_you_mean, is_pattern, matches
+from signalpy.matching import did_you_mean, is_pattern
 from signalpy.naming import canonical
-
-OUTSIDE = "kernel"
-"""The caller from outside any component, which has policies as well."""
+from signalpy.policy import Policies
+from signalpy.review import doubtful
 
 
 def tables(configuration: Configuration, discovery: Discovery) -> Iterator[Finding]:
@@ -32,13 +31,10 @@ def tables(configuration: Configuration, discovery: Discovery) -> Iterator[Findi
 
 
 def policies(configuration: Configuration, discovery: Discovery) -> Iterator[Finding]:
-    """Policy entries whose name is that of no installed component."""
-    known = {*(candidate.name for candidate in discovery.candidates), OUTSIDE}
-    for name in configuration.policy:
-        component = name.partition(".")[0]
-        if not any(matches(other, component) for other in known):
-            message = f'no installed component goes by the name of policy "{name}".{did_you_mean(component, known)}'
-            yield Finding("policies", Level.PROBLEM, name, message)
+    """Policy entries that cannot be meant, as far as what is installed can tell; see ``signalpy policy check``."""
+    names = {candidate.name for candidate in discovery.candidates}
+    for item in doubtful(Policies(configuration.policy), names):
+        yield Finding("policies", Level.PROBLEM, item.entry, str(item))
 
 
 def patterns(configuration: Configuration, discovery: Discovery) -> Iterator[Finding]:
