@@ -19,10 +19,10 @@ UNCLASSIFIED: Final = "unclassified"
 
 
 class Covered(Struct, frozen=True):
-    """One runnable, or one event type (or pattern of them).
+    """One runnable, one event type (or pattern of them), or a component that could not be looked at.
 
-    :param kind: ``call`` or ``event``.
-    :param component: who has the runnable, or publishes the event.
+    :param kind: ``call``, ``event`` or ``component``.
+    :param component: who has the runnable, or publishes the event; ``-`` if nobody says that he publishes it.
     :param level: of a call its audit level, ``off`` or ``access``; of an event ``recorded``, ``exempt``; of both
         ``unclassified``: nobody has said whether it is to be recorded.
     :param by: the policy entry, or the pattern, that says so.
@@ -63,6 +63,12 @@ def of_events(
         taken, left_out = matches_any(name, recorded), matches_any(name, exempt)
         level = "recorded" if taken else "exempt" if left_out else UNCLASSIFIED
         yield Covered("event", name, component, level, taken or left_out, _privacy(name, rules))
+
+
+def of_unread(components: Iterable[str]) -> Iterator[Covered]:
+    """Yield components of which nobody knows what they can do and publish, since they cannot be imported."""
+    for name in sorted(components):
+        yield Covered("component", name, name, UNCLASSIFIED, None, ())
 
 
 def _level(target: str, component: str, policies: Policies) -> tuple[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,17 @@ def coverage(folder: Path, configuration: str, *words: str) -> subprocess.Comple
     """The command, under a configuration, in a folder of its own."""
     (folder / "signalpy.toml").write_text(configuration)
     command = [sys.executable, "-m", "signalpy", "audit", "coverage", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    environment = {**os.environ, "PYTHONPATH": str(folder / "site")}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def install(folder: Path, source: str) -> None:
+    """A distribution with the component ``odd`` in a module of its own."""
+    info = folder / "site" / "odd-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[signalpy.components]\nodd = odd:Odd\n")
+    (folder / "site" / "odd.py").write_text(source)
 
 
 def told(folder: Path, configuration: str) -> dict[str, dict[str, Any]]:
@@ -74,3 +85,51 @@ def test_a_wrong_configuration_is_one_line(tmp_path: Path, wrong: str) -> None:
     """Exit code 2."""
     done = coverage(tmp_path, wrong)
     assert (2, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
+
+
+@pytest.mark.parametrize("source", ["raise RuntimeError", "import sys; sys.exit(0)", "class Odd: ...", "Odd = None"])
+def test_what_cannot_be_imported_is_unclassified(tmp_path: Path, source: str) -> None:
+    """A component that is broken today may do anything tomorrow: the answer of a CI is no."""
+    install(tmp_path, source)
+    done = coverage(tmp_path, ALL)
+    assert (1, 2) == (done.returncode, done.stderr.count("\n"))
+    assert done.stderr.startswith("signalpy: odd is left out")
+    found = told(tmp_path, ALL)["odd"]
+    assert ("component", "unclassified", False) == (found["kind"], found["level"], found["classified"])
+    denied = f'{ALL}[plugins]\ndeny = ["odd"]\n'
+    assert 0 == coverage(tmp_path, denied).returncode
+
+
+LOUD = """
+print("imported")
+from signalpy import component, runnable, subscribe
+
+@component("odd", version="1", emits=["odd.made"])
+class Odd:
+    def __init__(self): open("made", "w")
+
+    @runnable("go")
+    async def go(self, params): await self.rt.publish("odd.hidden", {})
+
+    @subscribe("odd.made")
+    async def on_made(self, event_type, data): ...
+
+    @subscribe("order.shipped")
+    async def on_shipped(self, event_type, data): ...
+
+    @subscribe("payment.*")
+    async def on_payment(self, event_type, data): ...
+"""
+
+
+def test_events_that_somebody_waits_for_are_known(tmp_path: Path) -> None:
+    """Under one name, also if nobody says that he publishes it. Nothing is started; what is printed is no answer."""
+    install(tmp_path, LOUD)
+    narrow = f'{ALL}\n[audit-trail]\nevents = ["odd.*"]\n'
+    found = told(tmp_path, narrow)
+    assert ("unclassified", "-") == (found["order.shipped"]["level"], found["order.shipped"]["component"])
+    assert ("recorded", "odd") == (found["odd.made"]["level"], found["odd.made"]["component"])
+    assert not {"payment.*", "odd.hidden"} & found.keys()
+    assert "request" == found["odd.go"]["level"]
+    assert 1 == coverage(tmp_path, narrow).returncode
+    assert {"site", "signalpy.toml"} == {path.name for path in tmp_path.iterdir()}
