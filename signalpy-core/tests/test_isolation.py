@@ -160,7 +160,10 @@ class TestInForce:
             with pytest.raises(OSError, match="cannot be read"):
                 await kernel.bus.invoke("shop.buy")
         async with running(Rules, rules={"on_error": "isolate"}) as kernel:
+            assert {} == kernel.hooks.passed_over()
             assert "bought" == await kernel.bus.invoke("shop.buy")
+            assert "bought" == await kernel.bus.invoke("shop.buy")
+            assert {"rules 3.1 (signalpy_invoke)": 2} == kernel.hooks.passed_over()
         assert "hook rules 3.1 (signalpy_invoke) failed and is passed over" in caplog.messages
         assert not any("its author says" in message for message in caplog.messages)
 
@@ -200,6 +203,37 @@ class TestInForce:
                 await kernel.bus.invoke("shop.buy")
             assert "guard broke" == str(caught.value.__cause__)
 
+    async def test_a_component_that_takes_anothers_place_is_under_the_same_word(self) -> None:
+        """The table is of the name, whichever version runs."""
+
+        @component("rules", version="4")
+        class Newer(Rules): ...
+
+        async with running(Rules, rules={"on_error": "isolate"}) as kernel:
+            await kernel.replace(Newer)
+            assert "bought" == await kernel.bus.invoke("shop.buy")
+            assert {"rules 4 (signalpy_invoke)": 1} == kernel.hooks.passed_over()
+
+    async def test_an_interceptor_that_has_cut_the_call_short_is_not_passed_over(self) -> None:
+        """There is nothing to go on with: the caller gets the interceptor's error, and no stray cancellation."""
+
+        @component("slow", version="1")
+        class Slow:
+            @runnable("go")
+            async def go(self) -> None:
+                await asyncio.sleep(5)
+
+        @component("limit", version="1")
+        class Limit:
+            @hookimpl(targets=["slow.go"])
+            async def signalpy_invoke(self, call: Any, proceed: Any) -> Any:
+                return await asyncio.wait_for(proceed(), 0.02)
+
+        async with running(Slow, Limit, limit={"on_error": "isolate"}) as kernel:
+            with pytest.raises(TimeoutError) as caught:
+                await kernel.bus.invoke("slow.go")
+        assert ["raised by hook signalpy_invoke of plugin limit 1"] == caught.value.__notes__
+
     async def test_an_object_that_is_registered_has_a_table_too(self) -> None:
         """Under the name that it was registered by."""
 
@@ -226,6 +260,9 @@ class TestInForce:
 
         async with running(Guard, Log, guard={"on_error": "isolate"}) as kernel:
             assert "bought" == await kernel.bus.invoke("shop.buy")
+            told = "its signalpy_invoke is passed over on failure, as [kernel.hooks] has it"
+            assert told in kernel.why("guard")
+            assert told not in kernel.why("shop")
         [warning] = [record for record in caplog.records if "its author says" in record.getMessage()]
         assert logging.WARNING == warning.levelno
         assert "hook guard 1.2 (signalpy_invoke) is passed over when it fails" in warning.getMessage()

@@ -205,8 +205,10 @@ def _guarded(item: Implementation, call: Callable[..., Awaitable[Any]], inner: R
                 raise Refused(
                     f"{item} failed, and its failure denies", rule=f"{item.plugin}: on_error", target=_target(operation)
                 ) from error
-            if on_error != "isolate" or isinstance(error, Refused):
+            # A hook that has cut short what it stands around cannot be passed over: nothing is left to go on with.
+            if on_error != "isolate" or isinstance(error, Refused) or isinstance(step.error, asyncio.CancelledError):
                 raise
+            item.passed_over += 1
             log.exception("hook %s failed and is passed over", item)
         finally:
             step.operation = None

@@ -27,6 +27,7 @@ class Implementation:
 
     :param options: what counts.
     :param authored: what its author said, where the operator has it otherwise.
+    :param passed_over: how often it failed and the operation went on without it.
     :param distribution: the one that it came with; ``None`` for what was given by hand.
     :param place: where its plugin stands in the order of registration.
     :param takes: the arguments that it takes, in its own order.
@@ -44,6 +45,7 @@ class Implementation:
     place: int = 0
     distribution: str | None = None
     authored: HookOptions | None = None
+    passed_over: int = 0
 
     @property
     def weakened(self) -> bool:

@@ -110,6 +110,11 @@ class HookRegistry:
         """Each implementation that is passed over when it fails, though its author has it stop the operation."""
         return [str(item) for item in _weakened(self._plugins.values())]
 
+    def passed_over(self) -> dict[str, int]:
+        """How often each implementation failed and the operation went on without it; of those that did."""
+        every = (item for plugin in self._plugins.values() for item in plugin.implementations)
+        return {str(item): item.passed_over for item in every if item.passed_over}
+
     def implemented(self) -> dict[str, tuple[Implementation, ...]]:
         """What is registered, by the name of its component or object."""
         return {name: plugin.implementations for name, plugin in self._plugins.items()}

@@ -30,6 +30,9 @@ log = logging.getLogger("signalpy.watchdog")
 LOOKS: Final = 4
 """How often it looks per limit; a duration is exact to that part of it."""
 
+SHORTEST: Final = 0.01
+"""Seconds between two looks at least, also where the limit is next to nothing."""
+
 Find: TypeAlias = "Callable[[FrameType, asyncio.Task[Any] | None], Culprit]"
 """Who runs in a stack, and in a task if one runs."""
 
@@ -147,7 +150,7 @@ class LoopWatch:
             thread.join(timeout=1)
 
     def _run(self, loop: asyncio.AbstractEventLoop, ident: int) -> None:
-        pause = self.limit / LOOKS
+        pause = max(self.limit / LOOKS, SHORTEST)
         before = time.monotonic()
         while not self._ending.wait(pause):
             now = time.monotonic()

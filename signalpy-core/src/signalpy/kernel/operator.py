@@ -227,6 +227,7 @@ class Operator:
             "components": {state: sum(row.state == state for row in rows) for state in sorted({r.state for r in rows})},
             "operations": len(self._dispatcher.under_way()),
             "blocked": self._loopwatch.as_dict(),
+            "passed_over": self._dispatcher.hooks.passed_over(),
             "recorders": await self._recorders(),
         }
 

@@ -38,7 +38,8 @@ class Reasons:
             chain = self._chain(entry.spec, asked | {name})
             return f"waiting: {chain}" if chain else f"waiting: {entry.reason}"
         if entry.state is State.ACTIVE and entry.spec is not None and not asked:
-            return ": ".join(filter(None, (_told(entry), self._stands_on(entry.spec))))
+            more = "; ".join(filter(None, (self._stands_on(entry.spec), self._passed_over(name))))
+            return ": ".join(filter(None, (_told(entry), more)))
         return _told(entry)
 
     def _stands_on(self, spec: ComponentSpec) -> str:
@@ -59,6 +60,13 @@ class Reasons:
             elif wanted.optional or wanted.many:
                 clauses.append(f"can do without {wanted.contract}, which nobody provides")
         return "; ".join(clauses)
+
+    def _passed_over(self, name: str) -> str:
+        """What its failure no longer stops, though its author has it so."""
+        unit = self._roster.get(name)
+        plugin = unit.ledger.plugin if unit is not None else None
+        hooks = [item.hook for item in plugin.implementations if item.weakened] if plugin is not None else []
+        return f"its {' and '.join(hooks)} is passed over on failure, as [kernel.hooks] has it" if hooks else ""
 
     def _chain(self, spec: ComponentSpec, asked: frozenset[str]) -> str:
         clauses = [self._dependency(item, asked) for item in spec.depends]
