@@ -163,7 +163,7 @@ async def test_a_log_that_cannot_be_written_stops_the_replay(kernel: Kernel, tmp
     class Full:
         @hookimpl(targets=["aws.*"])
         async def signalpy_publish(self, event: Publication, proceed: Any) -> None:
-            if event.id == "E70":
+            if event.id == "E300":
                 raise AuditUnavailable("the disk is full")
             await proceed()
 
@@ -171,8 +171,8 @@ async def test_a_log_that_cannot_be_written_stops_the_replay(kernel: Kernel, tmp
     file = write(tmp_path / "a.json", *(record(number) for number in range(1000)))
     with pytest.raises(AuditUnavailable) as caught:
         await replay(kernel, file)
-    assert f"The replay stopped in {file}, 127 records published; repeat it." in caught.value.__notes__
-    assert len(seen(kernel)) == 127
+    assert f"The replay stopped in {file}, 511 records published; repeat it." in caught.value.__notes__
+    assert len(seen(kernel)) == 511
 
 
 async def test_problems_are_bounded(kernel: Kernel, tmp_path: Path) -> None:

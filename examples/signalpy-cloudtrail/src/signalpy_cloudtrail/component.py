@@ -15,7 +15,7 @@ from signalpy_cloudtrail.record import RecordError, read_record
 from signalpy_cloudtrail.stream import Entry
 from signalpy_cloudtrail.tally import Tally
 
-TOGETHER: Final = 64
+TOGETHER: Final = 256
 """Records in memory, published side by side: whoever stores them durably can do so for many at once."""
 
 

@@ -84,6 +84,8 @@ def _error(record: Mapping[str, Any]) -> dict[str, str] | None:
 
 def _visible(name: str) -> str:
     """The name as it is, but for what would break a line or a word: spaces and control characters become ``_``."""
+    if name.isprintable() and " " not in name:
+        return name
     return "".join(char if char.isprintable() and not char.isspace() else "_" for char in name)
 
 
