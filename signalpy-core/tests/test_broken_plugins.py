@@ -146,7 +146,14 @@ START = {
         "on init: RuntimeError: boom",
     ),
     "a constructor that exits": (_service("def __init__(self):\n    sys.exit(2)"), "on init: SystemExit: 2"),
-    "a constructor that wants something": (_service("def __init__(self, wanted): ..."), "on init: TypeError"),
+    "a constructor that wants something": (
+        _service("def __init__(self, wanted, more=1): ..."),
+        "on init: Service is made without arguments, and its __init__ needs wanted. Give defaults",
+    ),
+    "a constructor with an error of types": (
+        _service("def __init__(self):\n    len(5)"),
+        "on init: TypeError: object of type 'int' has no len() (line 26 of broken)",
+    ),
     "no instance": (_service("def __new__(cls):\n    return None"), "on init: AttributeError"),
     "slots without rt": (_service("__slots__ = ()"), "on init: AttributeError"),
     "a class that lets nothing be set": (
@@ -162,7 +169,7 @@ START = {
         _service("def __getattribute__(self, name):\n    raise RuntimeError('private')"),
         "RuntimeError: private",
     ),
-    "an error": (_activate('raise RuntimeError("boom")'), "on activate: RuntimeError: boom"),
+    "an error": (_activate('raise RuntimeError("boom")'), "on activate: RuntimeError: boom (line 27 of broken)"),
     "a late error": (
         _activate('await asyncio.sleep(0); raise RuntimeError("boom")', "async def"),
         "on activate: RuntimeError: boom",
@@ -288,6 +295,14 @@ async def test_the_others_go_on_and_it_is_named_with_its_reason(
         assert "pong" == await kernel.bus.invoke("good.ping")
     assert ["activate", "deactivate"] == _events()
     assert [] == _strays()
+
+
+async def test_an_entry_point_without_a_class_is_told(importable: Site) -> None:
+    """The reason is what is wrong with the metadata; no step was reached."""
+    points = "[signalpy.components]\nbroken = broken\n"
+    importable.install("signalpy-broken", entry_points=points, modules={"broken.py": HEAD + SERVICE})
+    async with Kernel() as kernel:
+        assert """failed: its entry point says 'broken', expected "module:Class\"""" == kernel.why("broken")
 
 
 @pytest.mark.parametrize("declared_by", ["the configuration", "its distribution"])

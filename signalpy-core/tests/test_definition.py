@@ -243,6 +243,13 @@ def test_a_mistake_on_a_method_names_class_method_and_fix(
     assert ("Broken", "method") == (error.__dict__["component"], error.__dict__["method"])
 
 
+@pytest.mark.parametrize("stage", ["activate", "deactivate", "reconfigure"])
+def test_a_stage_takes_no_parentheses(stage: str) -> None:
+    """The error says how it is written."""
+    error = _raised(getattr(lifecycle, stage))
+    assert f"@lifecycle.{stage} stands with parentheses. Write @lifecycle.{stage}" == str(error)
+
+
 def test_two_runnables_of_one_name_are_refused() -> None:
     """The error stands at the class and names both methods."""
 

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from signalpy.definition.signature import shape_of, wrong
 from signalpy.definition.spec import MARKS, RunnableSpec, StageSpec, SubscriptionSpec
+from signalpy.errors import DefinitionError
 from signalpy.matching import did_you_mean
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,15 +101,15 @@ def subscribe(pattern: Any, *, description: str = "", background: bool = False) 
 class _Lifecycle:
     """``@lifecycle.activate``, ``@lifecycle.deactivate``, ``@lifecycle.reconfigure`` (old settings, new settings)."""
 
-    def activate(self, function: F) -> F:
+    def activate(self, function: F | None = None) -> F:
         """Marks the method that starts the component; its services and settings are there already."""
         return _stage(function, "activate")
 
-    def deactivate(self, function: F) -> F:
+    def deactivate(self, function: F | None = None) -> F:
         """Marks the method that stops the component; its services are still there."""
         return _stage(function, "deactivate")
 
-    def reconfigure(self, function: F) -> F:
+    def reconfigure(self, function: F | None = None) -> F:
         """Marks the method ``(self, old, new)`` that is told of changed settings."""
         return _stage(function, "reconfigure")
 
@@ -126,7 +127,11 @@ class _Lifecycle:
 lifecycle: Final = _Lifecycle()
 
 
-def _stage(function: F, stage: str) -> F:
+def _stage(function: F | None, stage: str) -> F:
+    if function is None:
+        raise DefinitionError(
+            f"@lifecycle.{stage} stands with parentheses. Write @lifecycle.{stage}", component=None, method=None
+        )
     shape = shape_of(function, f"@lifecycle.{stage}")
     count = STAGES[stage]
     if not shape.takes(count):

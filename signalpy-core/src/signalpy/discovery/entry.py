@@ -56,7 +56,7 @@ class Entry(NamedTuple):  # every command defines it, and a dataclass takes four
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise self.error(f"importing {name} failed: {told(error)}{_place(error, name)}") from error
+            raise self.error(f"importing {name} failed: {told(error)}{place(error, name)}") from error
 
     def _attribute(self, module: str, path: str) -> Any:
         found = self._module(module)
@@ -73,17 +73,17 @@ class Entry(NamedTuple):  # every command defines it, and a dataclass takes four
         return found
 
 
-def _place(error: BaseException, module: str) -> str:
-    """Where in the package of ``module`` an import broke off, if its code ran; of a syntax error Python tells."""
+def place(error: BaseException, module: str) -> str:
+    """Where in the package of ``module`` something broke off, if its code ran; of a syntax error Python tells."""
     from traceback import walk_tb
 
     package = module.partition(".")[0]
-    place = ""
+    found = ""
     for frame, line in walk_tb(error.__traceback__):
         name = str(frame.f_globals.get("__name__", ""))
         if name.partition(".")[0] == package and frame.f_code is not Entry._module.__code__:
-            place = f" (line {line} of {name})"
-    return "" if isinstance(error, SyntaxError) else place
+            found = f" (line {line} of {name})"
+    return "" if isinstance(error, SyntaxError) else found
 
 
 def entries_in(text: str, distribution: str) -> Iterator[Entry]:

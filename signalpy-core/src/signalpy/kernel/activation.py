@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -14,7 +15,8 @@ from signalpy.bus.delivery import BackgroundQueue
 from signalpy.bus.endpoint import endpoint
 from signalpy.configuration import Configuration, component_settings
 from signalpy.definition import ComponentSpec
-from signalpy.errors import SignalPyError, told, words
+from signalpy.discovery.entry import place
+from signalpy.errors import DefinitionError, SignalPyError, told, words
 from signalpy.hooks.plugin import Plugin, plugin_of
 from signalpy.kernel.entry import Entry
 from signalpy.kernel.services import Services
@@ -65,7 +67,7 @@ class Activation:
         """
         unit = self._assemble(entry, spec)
         try:
-            with _step(spec.name, "activate"):
+            with _step(spec, "activate"):
                 await run_stage(self._kernel, self._watchdog, unit, "activate")
         except BaseException:
             await self._let_go(unit)
@@ -81,7 +83,7 @@ class Activation:
         """
         ledger = unit.ledger
         old = hooks_of or (instead_of.ledger.plugin if instead_of is not None else None)
-        with _step(unit.name, "hooks"):
+        with _step(unit.spec, "hooks"):
             if ledger.plugin is not None:
                 self._dispatcher.hooks.install(ledger.plugin, instead_of=old)
             elif old is not None:
@@ -125,7 +127,7 @@ class Activation:
         """
         old, unit.rt.settings = unit.rt.settings, settings
         try:
-            with _step(unit.name, "reconfigure"):
+            with _step(unit.spec, "reconfigure"):
                 await run_stage(self._kernel, self._watchdog, unit, "reconfigure", old, settings)
         except BaseException:
             unit.rt.settings = old
@@ -137,10 +139,10 @@ class Activation:
 
     def _assemble(self, entry: Entry, spec: ComponentSpec) -> Unit:
         configuration = self._configuration()
-        with _step(spec.name, "settings"):
+        with _step(spec, "settings"):
             settings = component_settings(spec.settings, configuration.tables.get(spec.name, {}), spec.name)
-        with _step(spec.name, "init"), self._watchdog.watch(f"making component {spec.name!r}"):
-            instance = spec.cls()
+        with _step(spec, "init"), self._watchdog.watch(f"making component {spec.name!r}"):
+            instance = _made(spec)
         rt = Runtime(
             name=spec.name,
             version=spec.version,
@@ -151,10 +153,10 @@ class Activation:
         )
         ledger = Ledger(services=list(spec.provides), tasks=rt._tasks)
         unit = Unit(entry, spec, instance, rt, ledger)
-        with _step(spec.name, "init"):
+        with _step(spec, "init"):
             instance.rt = rt
         self._services.bind(unit)
-        with _step(spec.name, "hooks"):
+        with _step(spec, "hooks"):
             self._register(unit, entry.version or spec.version)
         return unit
 
@@ -212,7 +214,7 @@ class Activation:
 
 
 @contextmanager
-def _step(component: str, step: str) -> Iterator[None]:
+def _step(component: ComponentSpec, step: str) -> Iterator[None]:
     """Turns whatever foreign code raises into a ``StartError``; a cancellation that was asked for comes through."""
     try:
         yield
@@ -226,6 +228,34 @@ def _step(component: str, step: str) -> Iterator[None]:
         raise _start_error(component, step, error) from error
 
 
-def _start_error(component: str, step: str, error: BaseException) -> StartError:
-    reason = (isinstance(error, SignalPyError) and words(error)) or told(error)
-    return StartError(f"on {step}: {reason}", component=component, step=step, cause=error)
+def _start_error(component: ComponentSpec, step: str, error: BaseException) -> StartError:
+    if isinstance(error, SignalPyError):
+        reason = words(error) or told(error)
+    else:
+        reason = f"{told(error)}{place(error, component.cls.__module__)}"
+    return StartError(f"on {step}: {reason}", component=component.name, step=step, cause=error)
+
+
+def _made(spec: ComponentSpec) -> Any:
+    try:
+        return spec.cls()
+    except TypeError as error:
+        wanted = _wanted(spec.cls)
+        if not wanted:
+            raise
+        raise DefinitionError(
+            f"{spec.cls.__qualname__} is made without arguments, and its __init__ needs {', '.join(wanted)}. "
+            "Give defaults, and take what the kernel has from self.rt when it is activated.",
+            component=spec.name,
+            method="__init__",
+        ) from error
+
+
+def _wanted(cls: type) -> list[str]:
+    """What has to be given to make an instance; nothing, if that cannot be told."""
+    try:
+        parameters = inspect.signature(cls).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [each.name for each in parameters if each.default is each.empty and each.kind not in optional]

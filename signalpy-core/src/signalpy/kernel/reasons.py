@@ -119,7 +119,7 @@ class Reasons:
 
 def _told(entry: Entry) -> str:
     if entry.state is State.FAILED:
-        return f"failed {entry.reason}"
+        return f"failed {entry.reason}" if entry.reason.startswith("on ") else f"failed: {entry.reason}"
     origin = f" ({entry.distribution} {entry.version})" if entry.distribution else ""
     if entry.state is State.ACTIVE:
         return f"active{origin}"
