@@ -206,6 +206,20 @@ def test_a_batch_that_a_full_disk_cut_off_is_written_anew(tmp_path: Path) -> Non
     assert b"".join(rows) == path.read_bytes()
 
 
+def test_two_exports_do_not_write_to_one_file(trail_of: TrailOf, tmp_path: Path) -> None:
+    """The second is refused; the first goes on, also in a file that was emptied under it to make room."""
+    trail_of(20)
+    with FileSink(tmp_path / "rows", JsonLines()) as sink:
+        sink.send([b'{"seq":0}\n'])
+        process = follow(tmp_path, "--cursor-file", "cursor", "-o", "rows")
+        _, err = process.communicate(timeout=60)
+        assert (2, 1) == (process.returncode, err.count("\n"))
+        assert "another export writes to this file" in err
+        os.truncate(tmp_path / "rows", 0)
+        sink.send([b'{"seq":1}\n'])
+    assert b'{"seq":1}\n' == (tmp_path / "rows").read_bytes()
+
+
 def test_what_is_no_answer_at_all_is_tried_again(trail_of: TrailOf, tmp_path: Path, collector: Collector) -> None:
     """Something else listens there for a while."""
     trail_of(20)

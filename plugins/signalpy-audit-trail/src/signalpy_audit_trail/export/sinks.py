@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import os
 import re
@@ -9,6 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -47,17 +49,19 @@ class Sink(Protocol):
 class FileSink:
     """Appends rows to a file (mode 0600), durably. A row that a crash cut off is removed first: it comes again.
 
-    :raises ConfigError: the file holds something else than rows of this format; it is left as it is.
+    :raises ConfigError: the file holds something else than rows of this format, or another export writes to it; it is
+        left as it is.
     """
 
     def __init__(self, path: Path, form: Lines) -> None:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
+            self._hold()
             self._refuse_foreign(form)
-            self._end = self._whole(os.fstat(self._file).st_size)
-            os.ftruncate(self._file, self._end)
-            if self._end == 0:
+            end = self._whole(os.fstat(self._file).st_size)
+            os.ftruncate(self._file, end)
+            if end == 0:
                 self._append(form.head)
         except BaseException:
             self.close()
@@ -72,11 +76,13 @@ class FileSink:
         self.close()
 
     def send(self, rows: Sequence[bytes]) -> None:
-        """Append, and sync."""
+        """Append, and sync; what could not be written as a whole is taken back."""
+        end = os.fstat(self._file).st_size
         try:
-            os.ftruncate(self._file, self._end)  # what an earlier try wrote of a batch
             self._append(b"".join(rows))
         except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._file, end)
             raise NotTaken(f"{self._path}: {error.strerror}", retry=True) from error
 
     def close(self) -> None:
@@ -88,7 +94,13 @@ class FileSink:
         while view:
             view = view[os.write(self._file, view) :]
         os.fsync(self._file)
-        self._end += len(data)
+
+    def _hold(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            problem = "another export writes to this file; give another one"
+            raise ConfigError(f"{self._path}: {problem}", key="output") from None
 
     def _refuse_foreign(self, form: Lines) -> None:
         expected = form.head or form.start
