@@ -35,6 +35,7 @@ from signalpy_audit_trail.settings import NAME, Settings
 from signalpy_audit_trail.store import Store
 from signalpy_audit_trail.stores import permitted
 from signalpy_audit_trail.strict import Strict
+from signalpy_audit_trail.summary import summarized
 from signalpy_audit_trail.taken import Captured, TakenAccess
 
 DEFAULT_STORE: Final = f"file:{NAME}"
@@ -205,6 +206,11 @@ class AuditTrail:
             return self._scribe.draft(self._capture.erasure(call, data, begun.subject), Ending(SUCCESS))
 
         return await self._open().erase(params.subject, draft)
+
+    @runnable("summary", description="Tell what the trail is and holds, in numbers")
+    async def summary(self) -> dict[str, Any]:
+        """Origin, size, first and last times, and counts by kind and outcome; see `summarized`."""
+        return await self._open().ask(lambda reader, _: summarized(reader))
 
     @runnable("status", description="Tell how the trail does, and in an outage why and what to do")
     async def status(self) -> dict[str, Any]:

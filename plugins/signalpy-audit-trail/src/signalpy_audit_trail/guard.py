@@ -11,7 +11,7 @@ from signalpy.operation import OUTSIDE
 from signalpy.policy import Policies
 from signalpy_audit_trail.settings import NAME
 
-GUARDED: Final = [f"{NAME}.{runnable}" for runnable in ("query", "export", "erase")]
+GUARDED: Final = [f"{NAME}.{runnable}" for runnable in ("query", "export", "erase", "summary")]
 
 
 def check(caller: str, target: str, policies: Mapping[str, Mapping[str, Any]]) -> None:

@@ -9,14 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from signalpy_audit_trail import search
-from signalpy_audit_trail.leaves import decoded
 from signalpy_audit_trail.privacy.rules import parse_rules
 from signalpy_audit_trail.privacy.view import View
-from signalpy_audit_trail.query import KINDS, OUTCOMES, Filters
 from signalpy_audit_trail.safe import read_keys
 from signalpy_audit_trail.signing import Verifier
 from signalpy_audit_trail.store import StoreReader
 from signalpy_audit_trail.stores import as_url, open_reader
+from signalpy_audit_trail.summary import summarized
 from signalpy_audit_trail.verification import Anchors, Report, verify
 from signalpy_audit_trail.versions import in_todays_form
 
@@ -97,23 +96,6 @@ class Trail:
         self._reader.close()
         if self._vault is not None and self._vault.database.path is not None:
             self._vault.close()
-
-
-def summarized(reader: StoreReader) -> dict[str, Any]:
-    """Return what a trail is and holds: origin, size, first and last times, and counts by kind and outcome."""
-    head = reader.size()
-    ends: dict[str, Any] = {"first": None, "last": None}
-    if head:
-        for name, seq in (("first", 0), ("last", head - 1)):
-            record = decoded(next(leaf for _, leaf in reader.leaves(seq, seq + 1)), reader.url)
-            ends[name] = record.get("recorded_at", record.get("time"))
-    counts = {}
-    for field, words in (("kind", KINDS), ("outcome", OUTCOMES)):
-        found = reader.count(Filters(), field, head=head)
-        order = {word: place for place, word in enumerate(words)}
-        named = sorted((order.get(word, len(order)), word) for word in found if word is not None)
-        counts[f"{field}s"] = {word: found[word] for _place, word in named}
-    return {"url": reader.url, "origin": reader.origin, "size": head, **ends, **counts}
 
 
 def open_trail(

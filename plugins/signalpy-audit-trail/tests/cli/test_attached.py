@@ -224,11 +224,30 @@ def test_status_is_told_from_inside(start: Any, signalpy: Signalpy) -> None:
     assert [["queued_bytes", "0"], ["mode", "standard"]] == [told[4].split(), told[6].split()]
 
 
+def test_the_end_and_the_numbers_of_the_trail(start: Any, signalpy: Signalpy) -> None:
+    """As without the process, but for the records that the commands themselves leave."""
+    start()
+    signalpy("--attach", "s", "invoke", "shop.sell")
+    outside = lines(signalpy("audit", "tail", "--json", "-n", 3))
+    *inside, access = lines(signalpy("--attach", "s", "audit", "tail", "--json", "-n", 4))
+    assert (outside, "audit-trail.tail") == (inside, access["action"])
+    assert "" == signalpy("--attach", "s", "audit", "tail", "-n", 0).stdout
+    head, *rows = [line.split() for line in signalpy("--attach", "s", "audit", "tail").stdout.splitlines()]
+    first = int(rows[0][0])
+    assert ("SEQ", [*range(first, first + 10)]) == (head[0], [int(cells[0]) for cells in rows])
+    told = json.loads(signalpy("--attach", "s", "audit", "summary", "--json").stdout)
+    later = json.loads(signalpy("audit", "summary", "--json").stdout)
+    assert (later["origin"], later["size"] - 1, list(later)) == (told["origin"], told["size"], list(told))
+    *_, kept = lines(signalpy("audit", "query", "--type", "audit-trail.summary", "--json"))
+    assert ("access", ME, True) == (kept["kind"], kept["actor"], kept["client"]["socket"].endswith("/s"))
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("verify",), "audit verify goes without --attach: leave it out, it works beside a process that runs"),
-        (("tail", "-f"), "The process answers audit query and audit status."),
+        (("prove", "1"), "The process answers audit query, status, summary, tail."),
+        (("tail", "-f"), "--follow goes without --attach"),
         (("erase",), "signalpy --attach PATH invoke audit-trail.erase JSON"),
         (("query", "--store", "x"), "--store goes without --attach"),
         (("status", "--index", "x"), "--index goes without --attach"),

@@ -15,7 +15,7 @@ from signalpy_audit_trail.leaves import decoded
 from signalpy_audit_trail.query import MAX_LIMIT
 
 NAME: Final = "audit-trail"
-ASKED: Final = ("query", "status")
+ASKED: Final = ("query", "status", "summary", "tail")
 """The commands that a process can be asked."""
 PAGE: Final = 8 << 20
 """Bytes of records in one answer. In the JSON of a message they may become six times as many, which it holds."""
@@ -39,7 +39,7 @@ def check_asked(command: str) -> None:
     """:raises Failure: if a process is to be asked, and cannot be asked for this command."""
     if not attached() or command in ASKED:
         return
-    answers = " and ".join(f"audit {name}" for name in ASKED)
+    answers = f"audit {', '.join(ASKED)}"
     if command in _CALLED:
         instead = f"leave it out, or call the runnable: signalpy --attach PATH invoke {NAME}.{command} JSON"
     else:
@@ -75,7 +75,7 @@ def pages(asked: Mapping[str, Any], limit: int | None) -> Iterator[tuple[list[by
     """
     cursor = asked.get("cursor")
     while True:
-        most = MAX_LIMIT if limit is None else limit
+        most = MAX_LIMIT if limit is None else min(limit, MAX_LIMIT)
         answer = told("query", {**asked, "limit": most, "cursor": cursor, "stored": True, "max_bytes": PAGE})
         lines, cursor = [line.encode() for line in answer["entries"]], answer["next"]
         yield lines, cursor

@@ -11,8 +11,8 @@ import msgspec
 from signalpy.plain import printable
 from signalpy_audit_trail.cli.attached import attached, told
 from signalpy_audit_trail.cli.place import Place, opened, trail_options
-from signalpy_audit_trail.reader import summarized
 from signalpy_audit_trail.signing import signed_size
+from signalpy_audit_trail.summary import summarized
 
 
 @click.command()
@@ -24,6 +24,9 @@ def summary(*, as_json: bool, store: str | None, index: str | None) -> None:
     Origin, size, first and last times, and how many records of each kind and outcome. The access is recorded, unless
     the trail may not be written.
     """
+    if attached(store=store, index=index):
+        _print(told("summary"), as_json=as_json)
+        return
     with opened(store, index) as place:
         found = summarized(place.reader)
         place.record_access("audit-trail.summary", {})

@@ -6,6 +6,8 @@ import time
 
 import click
 
+from signalpy.cli.failure import Failure
+from signalpy_audit_trail.cli.attached import AsTold, attached, pages
 from signalpy_audit_trail.cli.place import Place, opened, trail_options
 from signalpy_audit_trail.cli.show import Columns, row
 
@@ -21,8 +23,14 @@ _PAUSE = 0.2
 def tail(*, lines: int, follow: bool, as_json: bool, store: str | None, index: str | None) -> None:
     """Print the last records, oldest first.
 
-    The access is itself recorded, unless the trail may not be written.
+    The access is itself recorded, unless the trail may not be written. With --attach the process there is asked for the
+    last ones, which it records as a query.
     """
+    if attached(store=store, index=index):
+        if follow:
+            raise Failure("--follow goes without --attach: each look would be a record of its own, to be shown next")
+        _print_last(lines, as_json=as_json)
+        return
     with opened(store, index) as place:
         head = place.reader.size()
         first = max(0, head - lines)
@@ -36,6 +44,15 @@ def tail(*, lines: int, follow: bool, as_json: bool, store: str | None, index: s
                 _print(place, columns, seen, head, as_json=as_json)
             else:
                 time.sleep(_PAUSE)
+
+
+def _print_last(count: int, *, as_json: bool) -> None:
+    found = [line for page, _ in pages({"order": "desc"}, count) for line in page] if count else []
+    if as_json:
+        for line in reversed(found):
+            click.echo(line)
+    elif found:
+        Columns().print(row(AsTold().read(line)) for line in reversed(found))
 
 
 def _print(place: Place, columns: Columns, first: int, stop: int, *, as_json: bool) -> None:
