@@ -24,6 +24,7 @@ SQLITE: Final = Spec(
     better="more",
     reach=at_least(0.8),
     noise=0.15,
+    why="The rows of the limit are ready; here a record is decoded, its texts are interned, and it joins the tree.",
 )
 
 
