@@ -20,7 +20,7 @@ are one line; `--debug` shows the traceback.
 def page() -> str:
     """The whole page, in Markdown."""
     found = sorted(entry_points("signalpy.commands"), key=lambda item: item[1])
-    above = click.Context(root, info_name="signalpy")
+    above = click.Context(root, info_name="signalpy", **root.context_settings)
     return "\n".join([HEAD, *(part for _, name, command in found for part in _told(command, name, above))])
 
 
