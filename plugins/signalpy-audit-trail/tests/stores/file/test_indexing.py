@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from signalpy_audit_trail.commit import commit
-from signalpy_audit_trail.stores.file import FileStore, indexing
+from signalpy_audit_trail.stores.file import FileStore, indexing, repeats
 
 
 def indexed(root: Path) -> int:
@@ -66,13 +66,21 @@ def test_an_index_that_is_too_far_behind_catches_up_with_a_busy_log(
     eventually(go_on)
 
 
-def test_an_index_that_cannot_be_kept_holds_no_append_up(root: Path, make: Any) -> None:
-    """Appends, repeats included, go on where the index has no place, and closing does not wait for it."""
+def test_an_index_that_cannot_be_kept_holds_no_append_up(
+    root: Path, make: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Appends, repeats included, go on where the index has no place; it is said once, and closing does not wait."""
+    monkeypatch.setattr(indexing, "_REST", 0.01)
+    monkeypatch.setattr(indexing, "_AFTER_FAILURE", 0.01)
+    monkeypatch.setattr(repeats, "_PAUSE", 0.0)
     root.mkdir(mode=0o700)
     store = FileStore(root)
     (root / "index.sqlite3").mkdir()
-    for number in range(3):
+    for number in range(20):
         commit(store, [make(id=f"d{number}", given=True)])
         assert commit(store, [make(id=f"d{number}", given=True)])[0].repeat
-    assert store.size == 3
+        time.sleep(0.01)
+    assert store.size == 20
     store.close()
+    assert caplog.text.count("the index is not brought up to the log") == 1
+    assert caplog.text.count("repeats are looked for in the log") == 1

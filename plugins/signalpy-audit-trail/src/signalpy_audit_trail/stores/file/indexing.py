@@ -61,14 +61,18 @@ class Indexer:
         self._log.close()
 
     def _run(self) -> None:
+        told = ""
         while not self._stopping.is_set():
             self._pending.wait()
             self._log.paced = self._wait_for_rest()
             self._pending.clear()
             try:
                 self._advance()
+                told = ""
             except (StoreError, OSError, sqlite3.Error) as error:
-                _log.warning("the index is not brought up to the log: %s; a query will do it", error)
+                if told != str(error):  # once, and not with every attempt
+                    _log.warning("the index is not brought up to the log: %s; a query will do it", error)
+                told = str(error)
                 self._stopping.wait(_AFTER_FAILURE)
 
     def _wait_for_rest(self) -> bool:

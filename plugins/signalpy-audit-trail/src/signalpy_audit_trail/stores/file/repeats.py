@@ -43,6 +43,7 @@ class Repeats:
         self._log = log
         self._index = Index(log, index, lasting=True)
         self._ask_again = 0.0
+        self._told = ""
         self._recent = _Recent()
 
     def prepare(self, head: int) -> None:
@@ -74,10 +75,15 @@ class Repeats:
     def _known(self, ids: Sequence[str], head: int) -> Known:
         if time.monotonic() >= self._ask_again:
             try:
-                return self._index.known(ids, head=head)
+                known = self._index.known(ids, head=head)
             except StoreError as error:
-                _log.warning("%s; repeats are looked for in the log, whose ids are kept in memory", error)
+                if self._told != str(error):  # once, and not with every attempt
+                    _log.warning("%s; repeats are looked for in the log, whose ids are kept in memory", error)
+                self._told = str(error)
                 self._ask_again = time.monotonic() + _PAUSE
+            else:
+                self._told = ""
+                return known
         return Known(_START, {})
 
     def _follow(self, known: Known, head: int) -> None:
