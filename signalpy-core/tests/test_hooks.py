@@ -162,6 +162,23 @@ async def test_targets_choose_what_an_interceptor_stands_around() -> None:
     await kernel.shutdown()
 
 
+async def test_what_a_hook_gets_to_proceed_shows_no_value() -> None:
+    """It may end up in a log: it names the hook, and nothing that goes inward or comes back."""
+    shown: list[str] = []
+
+    class Curious:
+        @hookimpl
+        async def signalpy_invoke(self, call: Any, proceed: Any) -> Any:
+            result = await proceed()
+            shown.append(repr(proceed))
+            return result
+
+    kernel = await booted(Curious())
+    assert 8642 == await kernel.bus.invoke("math.double", {"n": 4321})
+    assert ["<proceed of Curious (signalpy_invoke)>"] == shown
+    await kernel.shutdown()
+
+
 async def test_replaced_parameters_are_validated_again_and_replaced_data_is_delivered() -> None:
     """proceed(new) changes what goes inward; parameters that do not fit are refused as the hook's fault."""
 

@@ -48,6 +48,9 @@ class Step(Struct, eq=False):
     error: BaseException | None = None
     emptied: asyncio.Event | None = None
 
+    def __repr__(self) -> str:
+        return f"<proceed of {self.item}>"  # and nothing of what goes in or comes back
+
     async def __call__(self, new: Any = _KEEP) -> Any:
         """Goes inward; with ``new``, a call has other parameters and an event another payload."""
         operation = self.operation
