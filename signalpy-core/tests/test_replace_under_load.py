@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +43,8 @@ class Office:
         self.behind: list[int] = []
         self.around = 0
         self.too_late = 0
+        self.door = asyncio.Event()  # while it is shut, what has been begun does not end
+        self.door.set()
 
     def desk(self, version: str, *, name: str = "desk", exclusive: bool = False, fails: bool = False) -> type:
         office = self
@@ -85,6 +87,7 @@ class Office:
 
             async def work(self) -> None:
                 await asyncio.sleep(0)
+                await office.door.wait()
                 office.too_late += not self.open
 
         return Desk
@@ -133,8 +136,8 @@ class Load:
             await asyncio.sleep(0)  # where nobody subscribes, publish has nothing to wait for
 
 
-def _kernel(*classes: type) -> Kernel:
-    kernel = Kernel({"kernel": {"queue_wait": 60, "queue_size": 20}})
+def _kernel(*classes: type, queue_size: int = 20) -> Kernel:
+    kernel = Kernel({"kernel": {"queue_wait": 60, "queue_size": queue_size}})
     kernel.discover(classes)
     return kernel
 
@@ -200,3 +203,41 @@ async def test_what_is_added_and_removed_under_load_answers_or_refuses_and_never
     assert [] == beside.refused
     assert sorted(beside.asked) == sorted(number for _, number in beside.answers) == sorted(stays.called)
     assert published == Counter(stays.inline) == Counter(stays.behind)
+
+
+@pytest.mark.parametrize("change", ["replace", "replace exclusive", "remove"])
+async def test_thousands_are_in_flight_when_it_changes(change: str) -> None:
+    """All that had begun ends in the old one, once; what begins meanwhile is the new one's, or is refused."""
+    office, exclusive = Office(), change.endswith("exclusive")
+    kernel = _kernel(office.desk("0", exclusive=exclusive), queue_size=500)
+
+    def make() -> Coroutine[Any, Any, None]:
+        return kernel.remove("desk") if change == "remove" else kernel.replace(office.desk("1", exclusive=exclusive))
+
+    async with kernel, asyncio.TaskGroup() as group:
+        office.door.clear()
+        calls = [group.create_task(kernel.bus.invoke("desk.take", {"number": number})) for number in range(3_000)]
+        events = [group.create_task(kernel.bus.publish("paper.filed", {"number": number})) for number in range(2_000)]
+        await asyncio.sleep(0)
+        changing = group.create_task(make())
+        await asyncio.sleep(0.02)
+        assert (3_000, 2_000) == (len(office.called), len(office.inline))
+        later = asyncio.gather(
+            *(kernel.bus.invoke("desk.take", {"number": number}) for number in range(3_000, 3_100)),
+            return_exceptions=True,
+        )
+        await asyncio.sleep(0.02)
+        assert not changing.done()
+        assert not any(task.done() for task in (*calls, *events))
+        office.door.set()
+        await changing
+        assert all(task.done() for task in (*calls, *events))
+        answers = await later
+    assert [("0", number) for number in range(3_000)] == [task.result() for task in calls]
+    assert list(range(2_000)) == sorted(office.inline) == sorted(office.behind)
+    assert 0 == office.too_late
+    if change == "remove":
+        assert {ComponentUnavailable} == {type(answer) for answer in answers}
+        assert "stopped: removed" in str(answers[0])
+    else:
+        assert [("1", number) for number in range(3_000, 3_100)] == answers

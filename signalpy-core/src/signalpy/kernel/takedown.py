@@ -108,8 +108,8 @@ class Takedown:
 
     async def _one(self, unit: Unit, state: State, reason: str, deadline: float) -> None:
         self._activation.withdraw(unit)
+        unit.entry.mark(state, reason)  # before the drain: who comes now is told why nobody is there
         await self.drain.unit(unit, deadline)
-        unit.entry.mark(state, reason)
         await self.end(unit)
 
     def _closure(self, unit: Unit) -> list[Unit]:
