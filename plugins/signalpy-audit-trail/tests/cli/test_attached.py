@@ -203,6 +203,20 @@ def test_every_use_is_found_in_the_trail(start: Any, signalpy: Signalpy, tmp_pat
     assert {"audit": "full"} == change["data"]["after"]["shop"]
 
 
+def test_who_came_through_sudo_is_on_record(start: Any, signalpy: Signalpy) -> None:
+    """Beside the actor, as sudo names him; whom a call is said to be for comes before that."""
+    start()
+    done = signalpy("--attach", "s", "policy", "set", "shop", '{"audit": true}', SUDO_USER="alice")
+    assert 0 == done.returncode, done.stderr
+    signalpy("--attach", "s", "invoke", "shop.sell", "--actor", "bob", SUDO_USER="alice")
+    signalpy("--attach", "s", "why", "shop", SUDO_USER="")
+    found = lines(signalpy("audit", "query", "--actor", ME, "--json", "--order", "asc"))
+    names = {entry["action"]: entry.get("on_behalf_of") for entry in found}
+    assert ["alice", "bob", None] == [
+        names[name] for name in ("kernel.policy.changed", "shop.sell", "kernel.control.why")
+    ]
+
+
 def test_whom_the_policies_refuse_reads_nothing(start: Any, signalpy: Signalpy) -> None:
     """The answer is no, the exit code 1, and the attempt is in the trail."""
     start('\n[policy.kernel]\ninvoke_deny = ["audit-trail.query"]\n')

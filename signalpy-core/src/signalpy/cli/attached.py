@@ -5,6 +5,7 @@ A plugin's command takes part by asking with ``ask``, and says so with ``attacha
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
@@ -17,6 +18,8 @@ C = TypeVar("C", bound=click.Command)
 
 ANSWERED: Final = ("doctor", "invoke", "plugins", "policy", "reload", "status", "why")
 """The core's own commands that a process that runs can be asked."""
+SUDO: Final = "SUDO_USER"
+"""The variable in which sudo says who called it. Like all that a client says of itself it is a claim."""
 TIMEOUT: Final = 30.0
 """Seconds within which a process tells what it knows."""
 OWN_PROCESS: Final = "goes without --attach: the process runs already"
@@ -52,6 +55,7 @@ def ask(
 ) -> Any:
     """The answer of the process that the user named.
 
+    :param on_behalf_of: for whom the user asks; who called sudo, if not given.
     :param of: what the answer is, ``dict`` or ``list``.
     :param timeout: seconds to wait for it; ``None`` for as long as it takes.
     :raises Failure: if it could not be asked, or could not do it.
@@ -62,7 +66,7 @@ def ask(
     given = options()
     try:
         with Client(str(given.attach), timeout=timeout) as client:
-            answer = client.ask(command, params, on_behalf_of=on_behalf_of)
+            answer = client.ask(command, params, on_behalf_of=on_behalf_of or os.environ.get(SUDO) or None)
         if not isinstance(answer, of):
             found = type(answer).__name__
             raise ControlError(f"the process at {given.attach} answers {command} with a {found}, not a {of.__name__}.")
