@@ -224,7 +224,9 @@ def checked(name: str, keys: Mapping[str, Any], *, unset: bool = False) -> dict[
     """
     if not isinstance(name, str) or not name:
         raise PolicyError(
-            f"policy: a name must be a text that is not empty, found {type(name).__name__}", entry=name, key=None
+            f"policy: a name must be a text that is not empty, found {'none' if name == '' else type(name).__name__}",
+            entry=name,
+            key=None,
         )
     if not isinstance(keys, Mapping):
         found = type(keys).__name__
