@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -62,6 +64,8 @@ class TestPlain:
             ((1, {2}), [1, [2]]),
             ({1: b"ab"}, {"1": "YWI="}),
             (float("nan"), "nan"),
+            (Path("/a/b"), "/a/b"),
+            (IPv4Address("10.0.0.1"), "10.0.0.1"),
             (object(), {"$type": "builtins.object"}),
             ([print], [{"$type": "builtins.builtin_function_or_method"}]),
         ],

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+TEXTUAL: Final = ("ipaddress", "pathlib", "pathlib._local")
+"""Modules whose values are what their text says; the last is where Python 3.13 has paths."""
 
 
 def plain_of(value: Any) -> Any:
     """``value`` as JSON can hold it.
 
-    Models, dataclasses, dates, decimals and the like become what their fields or their text say; NaN and infinities
-    become texts; anything else becomes ``{"$type": "module.Class"}``, never its repr.
+    Models, dataclasses, dates, decimals, paths, IP addresses and the like become what their fields or their text say;
+    NaN and infinities become texts; anything else becomes ``{"$type": "module.Class"}``, never its repr.
     """
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -43,4 +46,6 @@ def _builtin(value: Any) -> Any:
         return msgspec.to_builtins(value)
     except (TypeError, ValueError, msgspec.MsgspecError):
         kind = type(value)
+        if any(base.__module__ in TEXTUAL for base in kind.__mro__):
+            return str(value)
         return {"$type": f"{kind.__module__}.{kind.__qualname__}"}

@@ -100,7 +100,8 @@ def _read_back(events: TypedEvents, example: Event) -> Iterator[str]:
     again = model.model_validate_json(json.dumps(data))
     for name in model.model_fields:
         if getattr(again, name) != getattr(example, name):
-            yield f"{stored.path}.{name} does not read back as it was; of bytes the text in base64 is stored"
+            hint = "of bytes base64 is stored, which ConfigDict(val_json_bytes='base64') reads"
+            yield f"{stored.path}.{name} does not read back as it was; {hint}"
 
 
 def _impurities(events: TypedEvents, sample: Sample) -> Iterator[str]:

@@ -7,19 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from pytest_signalpy.contract.subject import Subject, fails
 from pytest_signalpy.samples.folder import Sample
 from signalpy import Event, refusal, schemas
+from signalpy.plain import plain_of
 from signalpy.schemas import Reading, Schemas
 
 GROUP: Final = "signalpy.events"
-
-_STORED: Final = TypeAdapter(
-    dict[str, Any],
-    config=ConfigDict(ser_json_bytes="base64", ser_json_timedelta="iso8601", ser_json_inf_nan="strings"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ def typed_events_of(subject: Subject) -> TypedEvents:
 
 def as_stored(event: Event) -> dict[str, Any]:
     """The payload in the values that JSON has, as a trail stores it."""
-    stored: dict[str, Any] = _STORED.dump_python(event.payload(), mode="json")
+    stored: dict[str, Any] = plain_of(event.payload())
     return stored
 
 
