@@ -38,6 +38,16 @@ class Box(BaseModel):
     inner: str
 
 
+class Opaque:
+    """Shows what it holds to whoever prints it, and to nobody else."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"of {self.text}"
+
+
 TEXT = Secret(101).text
 CARRIERS = st.sampled_from(
     [
@@ -50,6 +60,9 @@ CARRIERS = st.sampled_from(
         Box(inner=TEXT),
         {"bytes": bytearray(TEXT.encode()), "other": Decimal("1.5")},
         Path(TEXT),
+        Opaque(TEXT),
+        {"deep": [Opaque(TEXT)]},
+        ValueError(TEXT),
     ]
 )
 NUMBER = 987_654_321_987
@@ -72,7 +85,7 @@ class Leaky:
         try:
             raise KeyError(params["spoken"])
         except KeyError as error:
-            raise ValueError(f"no {params['spoken']!r}", params["number"]) from error
+            raise ValueError(f"no {params['spoken']!r} {params['secret']}", params["number"]) from error
 
     @runnable("outer")
     async def outer(self, params: Any) -> None:
@@ -97,7 +110,7 @@ class Leaky:
 
     @subscribe("leak.*")
     async def on_leak(self, event_type: str, data: Any) -> None:
-        raise RuntimeError(f"cannot take {data['spoken']} {data['number']}")
+        raise RuntimeError(f"cannot take {data['spoken']} {data['number']} {data['secret']}")
 
     @subscribe("leak.*", background=True)
     async def later(self, event_type: str, data: Any) -> None:

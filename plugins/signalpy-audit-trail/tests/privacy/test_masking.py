@@ -46,6 +46,23 @@ def test_every_form_of_a_value_goes(values: Any, text: str, expected: str) -> No
     assert expected == Mask(values)(text)
 
 
+@pytest.mark.parametrize("value", [{"$type": "a.B"}, [1, {"x": [{"$type": "a.B"}]}], [str(n) for n in range(3000)]])
+def test_where_a_value_could_not_be_looked_into_nothing_is_told(value: Any) -> None:
+    """What an object of any class says of itself is not known."""
+    mask = Mask(["other", value])
+    assert mask
+    assert mask.hides_all
+    assert "[redacted]" == mask("no <B of Zoe>\nat all")
+    assert not Mask([{"$type": "a", "more": 1}]).hides_all
+
+
+def test_a_long_text_that_was_cut_off_is_known_by_its_beginning() -> None:
+    """Libraries, and the trail, show the beginning of what is long."""
+    text = "".join(map(str, range(1000)))
+    assert "no [redacted]" == Mask([text])(f"no {text[:700]}… (cut)")
+    assert "no 0123 at all" == Mask([text])("no 0123 at all")
+
+
 @given(st.text(min_size=4).filter(lambda text: text.strip()), st.text())
 def test_no_text_holds_the_value_afterwards(secret: str, around: str) -> None:
     """However an exception tells of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Iterable
 from typing import Final
 
@@ -55,12 +56,16 @@ class LogMask(logging.Filter):
         if not masks and not self._protector.rules.detect:
             return True
         message = record.getMessage()
-        if (hidden := self._hidden(message, masks)) != message:
+        own = (
+            [mask for mask in masks if not mask.hides_all] if record.name in LOGGERS else masks
+        )  # tell no values there
+        if (hidden := self._hidden(message, own)) != message:
             record.msg, record.args = hidden, ()
         if record.exc_info:
             told = record.exc_text or _formatter.formatException(record.exc_info)
             if (hidden := self._hidden(told, masks)) != told:
-                record.exc_text, record.exc_info = hidden, None
+                frames = "".join(traceback.format_tb(record.exc_info[2])) if hidden == REDACTED else ""
+                record.exc_text, record.exc_info = frames + hidden, None
         return True
 
     def _hidden(self, text: str, masks: Iterable[Mask]) -> str:

@@ -23,11 +23,14 @@ _WORD: Final = 4
 _LINE: Final = 8
 """Lines of a text are taken out alone, too, if they have so many characters."""
 
+_LONG: Final = 256
+"""What begins like a text of so many characters is taken out to the end: whoever tells of it may cut it anywhere."""
+
 _MOMENT: Final = 40
 """Characters of a moment in ISO 8601, at most."""
 
 _MOST: Final = 2000
-"""How many texts are looked for; where a value holds more, all of the text is taken out."""
+"""How many texts are looked for."""
 
 _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4}){2,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -36,28 +39,32 @@ class Mask:
     """What takes some values out of texts.
 
     :param values: the values; of objects and lists, all that they hold, and the keys.
+    :ivar hides_all: whether a text is taken out as a whole, since a value may be told in any form: it is of a class
+        that was not looked into, or holds more texts than are looked for.
     """
 
-    __slots__ = ("_pattern", "texts")
+    __slots__ = ("_pattern", "hides_all", "texts")
 
     def __init__(self, values: Iterable[Json]) -> None:
+        told = [*values]
         self.texts: frozenset[str] = frozenset(
-            form for value in values for text in _texts(value) for form in _forms(text)
+            form for value in told for text in _texts(value) for form in _forms(text)
         )
+        self.hides_all = len(self.texts) > _MOST or any(map(_is_opaque, told))
         self._pattern: re.Pattern[str] | None = None
 
     @classmethod
     def everything(cls) -> Mask:
         """One that takes out all of a text."""
         mask = cls(())
-        mask.texts, mask._pattern = frozenset([""]), re.compile(r".+", re.DOTALL)
+        mask.hides_all = True
         return mask
 
     def __repr__(self) -> str:
         return f"<Mask({len(self.texts)} texts)>"
 
     def __bool__(self) -> bool:
-        return bool(self.texts)
+        return self.hides_all or bool(self.texts)
 
     def __reduce__(self) -> tuple[type[Mask], tuple[tuple[Json, ...]]]:
         """Copies of this, in other processes for instance, know no value."""
@@ -69,9 +76,9 @@ class Mask:
 
     def __call__(self, text: str) -> str:
         """``text`` with ``[redacted]`` for each value in it, whatever the case of its letters."""
-        if not self.texts or not text:
+        if not self or not text:
             return text
-        if len(self.texts) > _MOST:
+        if self.hides_all:
             return REDACTED
         if self._pattern is None:
             self._pattern = _compiled(self.texts)
@@ -102,6 +109,13 @@ def _texts(value: Json) -> Iterator[str]:
             yield from _texts(child)
     elif value is not None and not isinstance(value, bool):
         yield text_of(value)
+
+
+def _is_opaque(value: Json) -> bool:
+    """Whether something stands in a value for what is no JSON, and may be shown by code of its own (`encoding`)."""
+    if isinstance(value, dict):
+        return value.keys() == {"$type"} or any(map(_is_opaque, value.values()))
+    return isinstance(value, list) and any(map(_is_opaque, value))
 
 
 def _forms(text: str) -> Iterator[str]:
@@ -157,4 +171,6 @@ def _compiled(texts: Iterable[str]) -> re.Pattern[str]:
 
 
 def _found(text: str) -> str:
+    if len(text) >= _LONG:
+        return re.escape(text[:_LONG]) + r"[\s\S]*"
     return re.escape(text) if len(text) >= _WORD else rf"(?<!\w){re.escape(text)}(?!\w)"

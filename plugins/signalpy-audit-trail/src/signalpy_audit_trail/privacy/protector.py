@@ -261,7 +261,8 @@ class _Work:
     def error(self, error: dict[str, Json], mask: Mask) -> dict[str, Json]:
         """The error without the values of this operation, and of those that the exception has come through."""
         for each in (mask, *marks.of(self.seen.raised)):
-            error = {name: masked(part, each) for name, part in error.items()}
+            kept = ("type", "by") if each.hides_all else ()  # which class it was, and whose, is no value
+            error = {name: part if name in kept else masked(part, each) for name, part in error.items()}
         marks.put(self.seen.raised, mask)
 
         def decide(clause: Clause | None, value: Json, path: Path) -> Json:
