@@ -32,7 +32,8 @@ class Subjects:
 
     def lead_into(self, name: str, part: str) -> bool:
         """Whether a path leads into ``params`` or ``result`` of the calls of ``name``."""
-        return any(path[0] in (part, Wild.MEMBER) for path in self.paths(name))
+        paths = self.paths(name)
+        return bool(paths) and any(path[0] in (part, Wild.MEMBER) for path in paths)
 
     def of(self, name: str, data: Json, given: Iterable[str] = ()) -> tuple[str, ...]:
         """The subjects of one fact, each once: the given ones first, then those in its data, numbers as text.

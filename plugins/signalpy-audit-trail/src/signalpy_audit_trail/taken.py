@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from copy import copy
 from typing import Any, Final, Self, TypeAlias
 
 from msgspec import UNSET
@@ -65,7 +64,8 @@ class Taken:
 
     def again(self, new_id: str) -> Self:
         """The same for another record of the operation, under an id of its own."""
-        other = copy(self)
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)  # as copy() does, in a third of its time
         other._begun = replace(self._begun, id=new_id)
         return other
 
@@ -161,15 +161,20 @@ class TakenCall(Taken):
         self._parts = parts
         target = self.operation.target
         subjects = self._subjects.of(target, self.seen if self._subjects.paths(target) else None)
-        kept = {name: parts[name] for name in _KEPT[self._level] if name in parts}
+        kept: dict[str, Any] = {}
+        cut: list[Path] = []
+        for name in _KEPT[self._level]:
+            if (part := parts.get(name)) is not None:
+                kept[name] = part.kept
+                cut += [("data", name, *path) for path in part.cut] if part.cut else ()
         return self._made(
             ending,
             recorded_at,
-            [("data", name, *path) for name, part in kept.items() for path in part.cut],
+            cut,
             duration_us=None if ending.outcome == INTENT else duration,
             subjects=subjects,
             level=self._level,
-            data={name: part.kept for name, part in kept.items()} or UNSET,
+            data=kept or UNSET,
         )
 
 
