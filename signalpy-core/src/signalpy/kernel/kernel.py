@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,6 +19,7 @@ from signalpy.errors import ComponentUnavailable, LifecycleError, TargetNotFound
 from signalpy.hooks import HookRegistry
 from signalpy.kernel.activation import Activation
 from signalpy.kernel.announcer import Announcer
+from signalpy.kernel.changes import Changes
 from signalpy.kernel.conductor import Conductor
 from signalpy.kernel.entry import Catalog
 from signalpy.kernel.facts import at_start, facts_of
@@ -67,7 +68,6 @@ class Kernel:
         self._state = "new"
         self._essential: set[str] = set(configuration.plugins.required)
         self._discovered = False
-        self._changes: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="signalpy")
         self.hooks = HookRegistry()
         self.hooks.isolate(configuration.kernel.hooks)
@@ -109,6 +109,7 @@ class Kernel:
             watchdog=self.watchdog,
             configuration=lambda: self._configuration.current,
         )
+        self._changes = Changes(self, self._conductor)
         self._loopwatch = LoopWatch(
             configuration.kernel.blocked_after,
             Suspects(self._catalog, self._roster, self._dispatcher).finder,
@@ -226,7 +227,7 @@ class Kernel:
         """
         refuse_inside(self, "shutdown")
         if self._state in ("booting", "running", "stopping"):
-            await self._to_the_end(self._shut_down())
+            await self._changes.to_the_end(self._shut_down())
 
     async def _shut_down(self) -> None:
         async with self._conductor.turn():
@@ -259,7 +260,7 @@ class Kernel:
         denial = self._denial(spec_of(cls).name)
         if denial:
             raise LifecycleError(f"add: {denial}. Allow it in [plugins] first.", component=spec_of(cls).name)
-        await self._change("add", lambda: self._conductor.add(cls))
+        await self._changes.make("add", lambda: self._conductor.add(cls))
 
     async def remove(self, name: str) -> None:
         """Stops a component, after those that need it; these wait.
@@ -267,7 +268,7 @@ class Kernel:
         :raises LifecycleError: if there is none of this name, it is asked from its own handler, or the kernel does
             not run.
         """
-        await self._change("remove", lambda: self._conductor.remove(name))
+        await self._changes.make("remove", lambda: self._conductor.remove(name))
 
     async def replace(self, cls: type) -> None:
         """Puts a new class in the place of the active component of its name, under load, without losing an operation.
@@ -275,7 +276,7 @@ class Kernel:
         :raises LifecycleError: if the new one fails (the old one is in force as before), it is asked from the
             component's own handler, or the kernel does not run.
         """
-        await self._change("replace", lambda: self._conductor.replace(cls))
+        await self._changes.make("replace", lambda: self._conductor.replace(cls))
 
     async def reload(self, config: Source | Configuration = None) -> Reloaded:
         """Puts a changed configuration in force: policies, and the tables of components.
@@ -296,34 +297,13 @@ class Kernel:
         self._dispatcher.policies.with_file(new.policy)
         self._conductor.check_settings(new)
         changed: list[Reloaded] = []
-        await self._change("reload", lambda: self._put_in_force(new, changed))
+        await self._changes.make("reload", lambda: self._put_in_force(new, changed))
         return changed[0]
 
     async def _put_in_force(self, new: Configuration, told: list[Reloaded]) -> None:
         told.append(await self._regime.put(new, self._conductor))
         if told[0].tables or told[0].at_once:
             self._warn_of_strays()
-
-    async def _change(self, action: str, make: Callable[[], Awaitable[None]]) -> None:
-        refuse_inside(self, action)
-        await self._to_the_end(self._take_turn(action, make))
-
-    async def _to_the_end(self, change: Coroutine[Any, Any, None]) -> None:
-        """Awaits a change that goes on to its end also if the caller is cancelled, so that none is left half done."""
-        task = asyncio.create_task(change)
-        self._changes.add(task)
-        task.add_done_callback(self._changes.discard)
-        await asyncio.shield(task)
-
-    async def _take_turn(self, action: str, make: Callable[[], Awaitable[None]]) -> None:
-        if self._state != "running":
-            raise LifecycleError(
-                f"{action}: the kernel is {self._state}, not running. Boot it first: await kernel.boot()."
-            )
-        async with self._conductor.turn():
-            if self._state != "running":
-                raise LifecycleError(f"{action}: the kernel is {self._state}.")
-            await make()
 
     def set_policy(self, name: str, keys: Mapping[str, Any]) -> None:
         """Merges ``keys`` into the run-time entry ``name``; the next operation sees it. ``None`` unsets a key.
