@@ -102,19 +102,49 @@ def test_rows_are_not_appended_to_what_is_no_export(folder: Path, form: str) -> 
         assert 0 == export(folder, "--cursor-file", "cursor", "-o", "rows", "--format", form).returncode
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_export_that_is_ended_leaves_nothing(tmp_path: Path, make: Any, number: signal.Signals) -> None:
-    """Neither rows nor manifest, nor what was to become them."""
-    store = open_store(f"file://{tmp_path / 'trail'}")
+def begun(folder: Path, make: Any) -> subprocess.Popen[str]:
+    """An export that is in the middle of its rows."""
+    store = open_store(f"file://{folder / 'trail'}")
     for _ in range(30):
         append_sync(store, *(make(action="account.transfer") for _ in range(1000)))
     store.close()
     command = [*EXPORT, "trail", "--format", "ocsf", "-o", "rows"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not any(path.stat().st_size for path in tmp_path.glob(".rows.*")):
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not any(path.stat().st_size for path in folder.glob(".rows.*")):
         assert process.poll() is None
         time.sleep(0.005)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_export_that_is_ended_leaves_nothing(tmp_path: Path, make: Any, number: signal.Signals) -> None:
+    """Neither rows nor manifest, nor what was to become them."""
+    process = begun(tmp_path, make)
     process.send_signal(number)
     process.communicate(timeout=60)
     assert 0 != process.returncode
     assert {"trail", "trail.keys"} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_an_export_that_is_killed_leaves_nothing_that_looks_done(tmp_path: Path, make: Any) -> None:
+    """Hidden files for the owner only, under names of their own; the next export is not hindered."""
+    process = begun(tmp_path, make)
+    process.kill()
+    process.communicate(timeout=60)
+    left = [path for path in tmp_path.iterdir() if path.name not in ("trail", "trail.keys")]
+    assert all(path.name.startswith((".rows.", ".rows.manifest.")) for path in left)
+    assert {0o600} == {path.stat().st_mode & 0o777 for path in left}
+    assert 0 == export(tmp_path, "-o", "rows").returncode
+
+
+def test_a_full_disk_leaves_nothing(folder: Path) -> None:
+    """One line, exit code 2; the export of before is still there."""
+    before = {name: value for name, value in contents(folder).items() if not name.startswith("trail")}
+    limit = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000)); "
+    run = "import sys; sys.argv = ['signalpy', *sys.argv[1:]]; runpy.run_module('signalpy', run_name='__main__')"
+    words = ["audit", "export", "--store", "trail", "--format", "ocsf", "-o", "first-il"]
+    done = subprocess.run(
+        [sys.executable, "-c", limit + run, *words], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert (2, "signalpy: first-il: the export cannot be written: File too large\n") == (done.returncode, done.stderr)
+    assert before == {name: value for name, value in contents(folder).items() if not name.startswith("trail")}

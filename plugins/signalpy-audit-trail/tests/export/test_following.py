@@ -310,6 +310,18 @@ def test_a_cursor_of_another_question_is_refused(tmp_path: Path) -> None:
         cursor.load("origin", "jsonl:abc", 7)
 
 
+def test_a_cursor_is_never_written_through_what_lies_beside_it(tmp_path: Path) -> None:
+    """In a folder where others may write, too: nothing of theirs is followed, and the mode is the cursor's own."""
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "cursor.new").symlink_to("precious")
+    CursorFile(tmp_path / "cursor").save(Place("origin", "jsonl:abc", 7))
+    (tmp_path / "cursor.new").write_text("left by a crash")
+    CursorFile(tmp_path / "cursor").save(Place("origin", "jsonl:abc", 8))
+    assert ("precious", 0o600) == ((tmp_path / "precious").read_text(), (tmp_path / "cursor").stat().st_mode & 0o777)
+    assert 8 == CursorFile(tmp_path / "cursor").load("origin", "jsonl:abc", 8).next
+    assert {"precious", "cursor"} == {path.name for path in tmp_path.iterdir()}
+
+
 def test_a_cursor_that_can_not_be_is_refused(tmp_path: Path) -> None:
     """Below the beginning, or behind the end: an older copy was put back, and rows would be missed."""
     cursor = CursorFile(tmp_path / "cursor")

@@ -113,7 +113,7 @@ class _Walk:
         if self._rows.left() or end.rows != report.rows:
             rows.breaks(f"the export has not the {report.rows} rows that its manifest names")
         elif self._opened:
-            shown = "show values that do not follow from their stored lines (decrypted, or of a later version)"
+            shown = "show values that do not follow from their stored lines (decrypted, erased, or of a later version)"
             rows.skips(f"{self._opened} of {report.rows} rows {shown}: a forged manifest could say anything there")
         elif rows.result is Result.HOLDS:
             rows.detail = f"{report.rows} rows"

@@ -80,7 +80,8 @@ class CursorFile:
         :raises OSError: it could not be written; the old one stays.
         """
         beside = self._path.with_name(f"{self._path.name}.new")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        beside.unlink(missing_ok=True)  # what a crash left, or somebody else laid there: it is never followed
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
             file.write(msgspec.json.encode(place))
             file.flush()
             os.fsync(file.fileno())
