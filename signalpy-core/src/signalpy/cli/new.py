@@ -60,6 +60,7 @@ def new(
         if template is None:
             _forget_origin(draft)
     click.echo(f"{target} is there. In it, in an environment of its own:")
+    click.echo('  python -m pip install --upgrade "pip>=25.1"')
     click.echo("  python -m pip install --group test -e .")
     click.echo("  python -m pytest")
 
