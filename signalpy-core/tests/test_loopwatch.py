@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from signalpy import Kernel, acting_as, adopted, component, hookimpl, lifecycle, runnable, subscribe
+from signalpy.kernel import loopwatch
 
 if TYPE_CHECKING:
     from conftest import Site
@@ -293,6 +294,34 @@ async def test_several_in_one_step_are_told_with_their_shares(caplog: pytest.Log
     assert ("bills", "runnable bills.inner") == (other["component"], other["what"])
     assert 0 < other["seconds"] < event["seconds"] / 2
     assert "; also by bills 2.0 (runnable bills.inner) at " in warnings(caplog)[-1]
+
+
+async def test_a_subscriber_that_blocks_at_being_told_is_not_told_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each event would lead to the next: of the same culprit there is one in a while, with how many were left out."""
+    monkeypatch.setattr(loopwatch, "QUIET", 1.5)
+
+    @component("slow", version="1")
+    class Slow:
+        @subscribe("*")
+        def on(self, event_type: str, data: Any) -> None:
+            if event_type in ("order.placed", "kernel.loop.blocked"):
+                block(0.3)
+
+    seen = Seen()
+    async with kernel_of(seen, Slow) as kernel:
+        await kernel.bus.publish("order.placed", {})
+        await told(seen)
+        await asyncio.sleep(0.5)
+        assert 1 == len(seen.events)
+        assert 2 == kernel._loopwatch.times
+        await asyncio.sleep(1)
+        await kernel.bus.publish("order.placed", {})
+        [first, second] = await told(seen, 2)
+    assert "untold" not in first
+    assert ("slow", 1) == (second["component"], second["untold"])
+    assert 6 <= len(warnings(caplog))
 
 
 async def test_code_of_no_component_is_told_by_its_line(caplog: pytest.LogCaptureFixture) -> None:

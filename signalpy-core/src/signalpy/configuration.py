@@ -51,7 +51,7 @@ class KernelSettings(Struct, frozen=True):
     queue_size: Annotated[int, Meta(ge=1, le=10_000_000)] = 1000
     queue_wait: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
     socket: Annotated[str, Meta(min_length=1)] | None = None
-    blocked_after: Annotated[float, Meta(ge=0, le=86_400)] = 1.0
+    blocked_after: Annotated[float, Meta(ge=0, le=86_400)] = 5.0
     hooks: dict[str, HookSettings] = {}
 
 

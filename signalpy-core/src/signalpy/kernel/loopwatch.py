@@ -16,12 +16,14 @@ import sys
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpy.kernel.culprit import Culprit, step_of
 
@@ -30,8 +32,12 @@ log = logging.getLogger("signalpy.watchdog")
 LOOKS: Final = 4
 """How often it looks per limit; a duration is exact to that part of it."""
 
+Who: TypeAlias = "tuple[str | None, str]"
 SHORTEST: Final = 0.01
 """Seconds between two looks at least, also where the limit is next to nothing."""
+
+QUIET: Final = 60.0
+"""Seconds in which the same culprit is told once: whoever takes the telling may be the one who blocks."""
 
 Find: TypeAlias = "Callable[[FrameType, asyncio.Task[Any] | None], Culprit]"
 """Who runs in a stack, and in a task if one runs."""
@@ -56,16 +62,24 @@ class Blockage(Struct, frozen=True):
 
     :param seconds: how long the whole was.
     :param shares: who took what of it, the most first.
+    :param untold: how many of the same there were before it that were not told, as too many came in a row.
     """
 
     seconds: float
     shares: tuple[Share, ...]
+    untold: int = 0
+
+    @property
+    def who(self) -> Who:
+        """What makes it the same as another."""
+        return self.shares[0].culprit.component, self.shares[0].culprit.what
 
     def as_dict(self) -> dict[str, Any]:
-        """As plain values: ``seconds``, the fields of ``Culprit`` of whoever took the most, and ``others`` if any."""
+        """As plain values: ``seconds``, the ``Culprit`` that took the most; ``others`` and ``untold`` if any."""
         first, *others = self.shares
         told = {**first.as_dict(), "seconds": round(self.seconds, 3)}
-        return {**told, "others": [share.as_dict() for share in others]} if others else told
+        more = {"others": [share.as_dict() for share in others], "untold": self.untold}
+        return {**told, **{key: value for key, value in more.items() if value}}
 
     def __str__(self) -> str:
         first, *others = self.shares
@@ -89,7 +103,7 @@ class Step:
         self.find: Find | None = None
         self.told = False
         self.answered = False
-        self._shares: dict[tuple[str | None, str], Share] = {}
+        self._shares: dict[Who, Share] = {}
 
     def seen(self, culprit: Culprit, elapsed: float) -> None:
         """Somebody has run in it since the last look."""
@@ -109,7 +123,7 @@ class LoopWatch:
 
     :param limit: seconds after which a step is named; 0 to watch nothing.
     :param finder: made anew for each step that is seen twice.
-    :param tell: called with each blockage when it is over, on the loop.
+    :param tell: called with a blockage when it is over; of the same culprit once in ``QUIET`` seconds.
     """
 
     def __init__(self, limit: float, finder: Callable[[], Find], tell: Callable[[Blockage], None]) -> None:
@@ -121,6 +135,8 @@ class LoopWatch:
         self._thread: threading.Thread | None = None
         self._process = 0
         self._step: Step | None = None
+        self._told: dict[Who, float] = {}
+        self._untold: Counter[Who] = Counter()
         self.times = 0
         self.longest: Blockage | None = None
         self.last: Blockage | None = None
@@ -210,7 +226,12 @@ class LoopWatch:
         if self.longest is None or blockage.seconds > self.longest.seconds:
             self.longest = blockage
         log.warning("the event loop was kept busy for %s", blockage)
-        self._tell(blockage)
+        now = time.monotonic()
+        if now - self._told.get(blockage.who, -QUIET) < QUIET:
+            self._untold[blockage.who] += 1
+        else:
+            self._told[blockage.who] = now
+            self._tell(replace(blockage, untold=self._untold.pop(blockage.who, 0)))
 
 
 def _which(frame: FrameType | None, task: asyncio.Task[Any] | None) -> weakref.ref[Any] | None:
