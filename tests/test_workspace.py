@@ -4,6 +4,7 @@ import configparser
 import re
 import runpy
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -150,3 +151,14 @@ def test_the_checks_script_can_be_run() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     assert subprocess.run(["bash", "-n", script], capture_output=True, text=True).stderr == ""
+
+
+def test_a_package_from_elsewhere_is_not_what_is_installed(tmp_path: Path) -> None:
+    """`.ci/outside.py` names what was tested and does not come from the environment, though the tests passed."""
+    (tmp_path / "signalpy_stray.py").write_text("")
+    (tmp_path / "test_it.py").write_text("def test_it():\n    import signalpy_stray\n")
+    command = [sys.executable, "-P", ROOT / ".ci" / "outside.py", "-q", "-p", "no:cacheprovider", "-o", "pythonpath=."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert 1 == done.returncode
+    assert "1 passed" in done.stdout
+    assert "signalpy_stray.py" in done.stderr
