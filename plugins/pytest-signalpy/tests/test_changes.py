@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from pytest_signalpy.samples.changes import changes
@@ -112,3 +115,53 @@ def test_a_class_that_closes_itself() -> None:
     """Further fields that were ignored are refused."""
     closed = create_model("Model", __config__=ConfigDict(extra="forbid"), a=str).model_json_schema()
     assert ["the payload takes no further fields any more"] == changes(schema(a=str), closed)
+
+
+FIELDS: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
+    "an integer": (int, st.integers()),
+    "a small integer": (Annotated[int, Field(ge=-3, le=3)], st.integers(-3, 3)),
+    "a number": (float, st.floats(allow_nan=False, allow_infinity=False)),
+    "a text": (str, st.text()),
+    "a short text": (Annotated[str, Field(max_length=2)], st.text(max_size=2)),
+    "a truth": (bool, st.booleans()),
+    "a decimal": (Decimal, st.decimals(allow_nan=False, allow_infinity=False).map(str)),
+    "an integer or nothing": (int | None, st.none() | st.integers()),
+    "a few words": (Literal["a", "b"], st.sampled_from("ab")),
+    "more words": (Literal["a", "b", "c"], st.sampled_from("abc")),
+    "a list": (list[int], st.lists(st.integers(), max_size=3)),
+    "a set": (set[int], st.lists(st.integers(), max_size=3, unique=True)),
+    "a pair": (tuple[int, str], st.tuples(st.integers(), st.text()).map(list)),
+    "a mapping": (dict[str, int], st.dictionaries(st.text(max_size=3), st.integers(), max_size=3)),
+    "a model": (Line, st.fixed_dictionaries({"sku": st.text(), "price": st.integers()})),
+    "models": (list[Priced], st.lists(st.fixed_dictionaries({"sku": st.text(), "price": st.text()}), max_size=2)),
+}
+
+models = st.dictionaries(st.sampled_from("xyz"), st.tuples(st.sampled_from(list(FIELDS)), st.booleans()))
+
+
+def made(fields: dict[str, tuple[str, bool]]) -> type[BaseModel]:
+    """A model with fields of these kinds; those that need not be there have a default."""
+    given = {name: (FIELDS[kind][0], ... if needed else None) for name, (kind, needed) in fields.items()}
+    return create_model("Model", **given)
+
+
+@given(models, models, st.data())
+def test_without_a_change_whatever_was_written_is_read(
+    old: dict[str, tuple[str, bool]], more: dict[str, tuple[str, bool]], data: st.DataObject
+) -> None:
+    """Where nothing is told, every payload that fits the old schema fits the new class, and no field of it is lost."""
+    new = {**old, **more}
+    told = changes(made(old).model_json_schema(), made(new).model_json_schema())
+    event(f"{len(told)} changes")
+    payload = {
+        name: data.draw(FIELDS[kind][1]) for name, (kind, needed) in old.items() if needed or data.draw(st.booleans())
+    }
+    made(old).model_validate_json(json.dumps(payload))
+    if not told:
+        made(new).model_validate_json(json.dumps(payload))
+
+
+@given(models)
+def test_a_schema_has_not_changed_from_itself(fields: dict[str, tuple[str, bool]]) -> None:
+    """Made anew from the same fields it is the same."""
+    assert [] == changes(made(fields).model_json_schema(), made(fields).model_json_schema())
