@@ -226,6 +226,26 @@ async def test_a_vault_from_a_backup_is_erased_again_when_the_trail_is_opened(tm
         assert kernel.get("audit-trail")._safe.vault.standing("zoe").destroyed
 
 
+@pytest.mark.parametrize("lost", ["vault.sqlite3*", "*"])
+async def test_a_vault_that_was_lost_is_told_and_not_made_anew_in_silence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, lost: str
+) -> None:
+    """Once: what comes later has keys of the new one. A start with the old one says nothing."""
+    url = f"file://{tmp_path}/t"
+    for _ in range(2):
+        async with running(url) as kernel:
+            await send(kernel, "text")
+    assert "had another before" not in caplog.text
+    for path in (tmp_path / "t.keys").glob(lost):
+        path.unlink()
+    async with running(url) as kernel:
+        await send(kernel, "later")
+        assert "later" == (await texts(kernel))[-1]
+    assert 1 == caplog.text.count("vault.sqlite3 is new, and the trail had another before")
+    async with running(url):
+        assert 1 == caplog.text.count("had another before")
+
+
 async def test_a_copy_without_keys_says_what_is_erased(tmp_path: Path) -> None:
     """The log tells it; what is not erased stays as it is stored."""
     url = f"file://{tmp_path}/t"

@@ -18,6 +18,7 @@ from signalpy_audit_trail.draft import Draft, Receipt
 from signalpy_audit_trail.handover import durable, hand
 from signalpy_audit_trail.notices import Notices
 from signalpy_audit_trail.privacy.view import View
+from signalpy_audit_trail.safe import greet
 from signalpy_audit_trail.signing import Keys
 from signalpy_audit_trail.store import Store, StoreReader
 from signalpy_audit_trail.stores import Permit, keys_beside, open_store
@@ -182,7 +183,7 @@ def _open(url: str, notices: Notices, first: Callable[[Store], Draft], housing: 
     store = open_store(url, allowed=housing.permitted)
     try:
         if housing.vault is not None:
-            _finish_erasures(store, housing.vault)
+            _meet(store, housing.vault)
         gaps = [notices.unclean(writer.process, writer.started) for writer in store.unclean]
         doubts = _doubts(store, notices) if gaps else []
         append_sync(store, *gaps, *doubts, first(store))
@@ -193,9 +194,11 @@ def _open(url: str, notices: Notices, first: Callable[[Store], Draft], housing: 
     return store
 
 
-def _finish_erasures(store: Store, vault: Vault) -> None:
+def _meet(store: Store, vault: Vault) -> None:
+    """What vault and log have to tell each other."""
     reader = store.reader()
     try:
+        greet(vault, reader)
         erasure.finish(vault, reader)
     finally:
         reader.close()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from signalpy_audit_trail.privacy.rules import Rules
+from signalpy_audit_trail.leaves import decoded
+from signalpy_audit_trail.privacy.rules import WITH_KEYS, Rules
+from signalpy_audit_trail.query import Filters
+from signalpy_audit_trail.store import StoreError, StoreReader
 from signalpy_audit_trail.stores import keys_beside
 from signalpy_audit_trail.vault.places import Places
 
@@ -20,6 +25,7 @@ if TYPE_CHECKING:  # imported where there is something to protect: cryptography 
 _log = logging.getLogger("signalpy.audit_trail.privacy")
 
 _MEMORY: Final = "memory:"
+_STARTED: Final = Filters(type="audit-trail.started")
 _in_memory: dict[str, Vault] = {}
 _opening = threading.Lock()
 
@@ -91,6 +97,41 @@ def read_keys(rules: Rules, url: str, folder: Path | None) -> Vault | None:
     from signalpy_audit_trail.vault.opening import read_vault
 
     return read_vault(places)
+
+
+def had_keys(reader: StoreReader) -> bool:
+    """Whether a trail was last started with rules that need keys, as far as its own records tell.
+
+    :raises StoreError: the log cannot be read.
+    """
+    found = reader.search(_STARTED, head=reader.size(), after=None, descending=True, limit=1)
+    return any(_rules_ask_for_keys(decoded(leaf, reader.url)) for leaf in found)
+
+
+def greet(vault: Vault, reader: StoreReader) -> None:
+    """Let the vault know that it is that of a log; a new one for a log that had another is told as a warning.
+
+    :raises StoreError: the log cannot be read.
+    """
+    fact = f"log {reader.origin}"
+    if vault.fact(fact) is not None:
+        return
+    if had_keys(reader):
+        _log.warning(
+            "%s is new, and the trail had another before: what was encrypted or tokenized cannot be read. Put a copy"
+            " of the old one in its place, together with its secrets",
+            vault.database.path or "the vault of keys",
+        )
+    with suppress(StoreError):  # one that may only be read is not told
+        vault.learn(fact, "known")
+
+
+def _rules_ask_for_keys(started: Mapping[str, Any]) -> bool:
+    try:
+        rules = started["data"]["settings"]["privacy"]["rules"]
+        return any(rule["action"] in WITH_KEYS for rule in rules)
+    except (KeyError, TypeError):
+        return False
 
 
 def _vault(rules: Rules, url: str, folder: Path | None) -> Vault | None:

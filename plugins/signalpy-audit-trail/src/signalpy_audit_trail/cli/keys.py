@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from signalpy.cli.options import options
 from signalpy.errors import ConfigError
-from signalpy_audit_trail.leaves import decoded
 from signalpy_audit_trail.privacy.masking import REDACTED
-from signalpy_audit_trail.privacy.rules import Action, Rules, parse_rules
-from signalpy_audit_trail.query import Filters
-from signalpy_audit_trail.safe import read_keys
+from signalpy_audit_trail.privacy.rules import Rules, parse_rules
+from signalpy_audit_trail.safe import had_keys, read_keys
 from signalpy_audit_trail.store import StoreError, StoreReader
 from signalpy_audit_trail.stores import keys_beside
 from signalpy_audit_trail.vault.places import Places
@@ -21,8 +19,6 @@ from signalpy_audit_trail.vault.places import Places
 if TYPE_CHECKING:
     from signalpy_audit_trail.drafting import Protection
     from signalpy_audit_trail.vault.vault import Vault
-
-_WITH_KEYS = frozenset({Action.HASH, Action.TOKENIZE, Action.ENCRYPT})
 
 
 class KeysInReach:
@@ -62,9 +58,7 @@ class KeysInReach:
         """Whether this trail has subjects in a protected form, as far as its own records tell."""
         if self.vault is not None or self.problem is not None:
             return True
-        started = Filters(type="audit-trail.started")
-        found = self._reader.search(started, head=self._reader.size(), after=None, descending=True, limit=1)
-        return any(_rules_ask_for_keys(decoded(leaf, self.url)) for leaf in found)
+        return had_keys(self._reader)
 
     @property
     def protection(self) -> Protection | None:
@@ -105,11 +99,3 @@ def keys_folder(url: str) -> Path | None:
 def _table_of(url: str) -> Mapping[str, Any]:
     table = options().configuration.tables.get("audit-trail", {})
     return table if table.get("store") in (None, url) else {}
-
-
-def _rules_ask_for_keys(started: Mapping[str, Any]) -> bool:
-    try:
-        rules = started["data"]["settings"]["privacy"]["rules"]
-        return any(rule["action"] in _WITH_KEYS for rule in rules)
-    except (KeyError, TypeError):
-        return False

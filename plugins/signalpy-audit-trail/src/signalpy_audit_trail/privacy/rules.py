@@ -39,6 +39,10 @@ class Action(StrEnum):
     ENCRYPT = "encrypt"
 
 
+WITH_KEYS: Final = frozenset({Action.HASH, Action.TOKENIZE, Action.ENCRYPT})
+"""Actions that need a secret or a key."""
+
+
 class Rule(Struct, frozen=True):
     """One rule.
 
@@ -84,7 +88,7 @@ class Rules(Struct, frozen=True):
     @property
     def need_keys(self) -> bool:
         """Whether a rule asks for a secret or a key."""
-        return any(rule.action not in (Action.KEEP, Action.REDACT) for rule in self.rules)
+        return any(rule.action in WITH_KEYS for rule in self.rules)
 
     def described(self) -> dict[str, Any]:
         """What is recorded of the table when the trail starts: everything but keys."""
