@@ -134,6 +134,7 @@ def pages(reader: FileReader, asked: dict[str, Any], limit: int) -> list[dict[st
     limit=st.integers(1, 12),
     order=st.sampled_from(["asc", "desc"]),
     by=st.sampled_from(COUNTABLE),
+    max_bytes=st.none() | st.integers(1, 3000),
 )
 def test_answers_are_those_of_a_plain_scan(
     *,
@@ -143,11 +144,13 @@ def test_answers_are_those_of_a_plain_scan(
     limit: int,
     order: str,
     by: str,
+    max_bytes: int | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever is asked of whatever records: entries, order, pages and counts equal a scan that knows no index."""
     for module in (plan, rows):
         monkeypatch.setattr(module, "BLOCK", block)
+    monkeypatch.setattr("signalpy_audit_trail.search.BATCH", 4)
     root = Path(tempfile.mkdtemp())
     try:
         store = FileStore(root / "trail", guest=True, segment_bytes=1500)
@@ -158,7 +161,7 @@ def test_answers_are_those_of_a_plain_scan(
         everything = [msgspec.json.decode(leaf) for _seq, leaf in reader.leaves()]
         for asked in questions:
             expected = naive(everything, asked, descending=order == "desc")
-            assert expected == pages(reader, {**asked, "order": order}, limit)
+            assert expected == pages(reader, {**asked, "order": order, "max_bytes": max_bytes}, limit)
             counts, absent = naive_count(expected, by)
             answer = ask(reader, {**asked, "count_by": by, "limit": 1000})
             assert (dict(counts), absent, 0) == (answer["counts"], answer["absent"], answer["others"])
@@ -198,6 +201,29 @@ def test_a_page_may_be_bounded_in_bytes_too(reader: FileReader, put: Callable[..
     assert ask(reader, {"limit": 6, "max_bytes": 1 << 20})["next"] is None
     with pytest.raises(QueryError, match="max_bytes: expected a whole number from 1, found 0"):
         ask(reader, {"max_bytes": 0})
+
+
+def test_no_more_is_read_than_a_bounded_page_needs(
+    reader: FileReader, put: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of a few large records does not read a thousand of them; a page of small ones is full all the same."""
+    put(*({"data": {"text": "x" * 1000}} for _ in range(300)))
+    read: list[int] = []
+    search = FileReader.search
+
+    def counted(self: FileReader, *arguments: Any, **named: Any) -> list[bytes]:
+        found = list(search(self, *arguments, **named))
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(FileReader, "search", counted)
+    assert 2 == len(ask(reader, {"limit": 1000, "max_bytes": 2999, "stored": True})["entries"])
+    assert [32] == read
+    asked = {"limit": 250, "max_bytes": 1 << 20, "order": "asc"}
+    first = ask(reader, asked)
+    second = ask(reader, {**asked, "cursor": first["next"]})
+    assert [*range(300)] == [entry["seq"] for page in (first, second) for entry in page["entries"]]
+    assert (250, None) == (len(first["entries"]), second["next"])
 
 
 def test_entries_may_come_as_they_are_stored(reader: FileReader, put: Callable[..., Any], root: Path) -> None:

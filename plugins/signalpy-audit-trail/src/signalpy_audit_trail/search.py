@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, takewhile
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -22,6 +22,9 @@ from signalpy_audit_trail.query import (
 )
 from signalpy_audit_trail.store import StoreReader
 from signalpy_audit_trail.versions import in_todays_form
+
+BATCH: Final = 32
+"""Records that are read at a time for a page whose bytes are bounded."""
 
 
 def ask(reader: StoreReader, given: Mapping[str, Any], view: View | None = None) -> dict[str, Any]:
@@ -54,17 +57,7 @@ def page(reader: StoreReader, query: Query, view: View | None = None) -> tuple[l
     """
     cursor = _start(reader, query)
     filters = msgspec.structs.replace(query.filters, since=cursor.since, until=cursor.until)
-    after = cursor.last if cursor.last >= 0 else None
-    forms = in_all_forms(filters, view)
-    found = [
-        leaf
-        for form in forms
-        for leaf in reader.search(
-            form, head=cursor.head, after=after, descending=query.descending, limit=query.limit + 1
-        )
-    ]
-    if len(forms) > 1:
-        found = _ordered(found, query)
+    found = _found(reader, in_all_forms(filters, view), query, cursor)
     leaves = _fitting(found[: query.limit], query.max_bytes)
     if len(leaves) == len(found):
         return leaves, None
@@ -110,9 +103,34 @@ def _fitting(leaves: list[bytes], most: int | None) -> list[bytes]:
     return leaves[: max(1, sum(1 for _ in takewhile(lambda size: size <= most, sums)))]
 
 
-def _ordered(leaves: Sequence[bytes], query: Query) -> list[bytes]:
+def _found(reader: StoreReader, forms: Sequence[Filters], query: Query, cursor: Cursor) -> list[bytes]:
+    """The leaves behind ``cursor``: one more than go on the page, or as many as have more bytes than it may have.
+
+    Where bytes are bounded few are read at a time, since those that do not fit were read for nothing.
+    """
+    after = cursor.last if cursor.last >= 0 else None
+    found: list[bytes] = []
+    size = 0
+    while True:
+        left = query.limit + 1 - len(found)
+        wanted = left if query.max_bytes is None else min(BATCH, left)
+        batch = [
+            leaf
+            for form in forms
+            for leaf in reader.search(form, head=cursor.head, after=after, descending=query.descending, limit=wanted)
+        ]
+        if len(forms) > 1:
+            batch = _ordered(batch, descending=query.descending)[:wanted]
+        found += batch
+        size += sum(map(len, batch))
+        if len(batch) < wanted or len(found) > query.limit or size > (query.max_bytes or size):
+            return found
+        after = position(batch[-1])
+
+
+def _ordered(leaves: Sequence[bytes], *, descending: bool) -> list[bytes]:
     by_position = {position(leaf): leaf for leaf in leaves}
-    return [by_position[seq] for seq in sorted(by_position, reverse=query.descending)][: query.limit + 1]
+    return [by_position[seq] for seq in sorted(by_position, reverse=descending)]
 
 
 def _start(reader: StoreReader, query: Query) -> Cursor:
