@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import booleans, datetimes, just
 
 from signalpy_audit_trail.record import Record, body, identity, now, replaced, stamp, stamper
 
@@ -71,6 +73,14 @@ def test_the_body_is_what_present_tells() -> None:
 def test_times_are_utc_with_microseconds(moment: datetime, text: str) -> None:
     """A time has 27 characters, so that texts sort as times do."""
     assert text == stamp(moment)
+
+
+@given(datetimes(timezones=just(UTC)), booleans())
+def test_a_stamp_always_has_microseconds(moment: datetime, full_second: bool) -> None:
+    """Whatever the moment is, its text is as long as any other's, so that texts sort as moments do."""
+    if full_second:
+        moment = moment.replace(microsecond=0)
+    assert f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z" == stamp(moment)
 
 
 def test_the_stamp_of_the_moment_is_the_moment() -> None:

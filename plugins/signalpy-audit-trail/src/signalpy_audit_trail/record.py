@@ -39,6 +39,8 @@ CANCELLED: Final = "cancelled"
 INTENT: Final = "intent"
 IN_DOUBT: Final = "in_doubt"
 
+_WITH_MICROSECONDS: Final = len("2026-01-31T09:30:00.000001")
+
 SEQ_ROOM: Final = len('"seq":18446744073709551615,')
 """Bytes that the log may add to a body."""
 
@@ -137,6 +139,9 @@ def stamp(moment: datetime) -> str:
     :param moment: aware.
     :raises OverflowError: if it lies outside the years 1 to 9999 in UTC.
     """
+    if moment.tzinfo is UTC and type(moment) is datetime:
+        found = encode(moment)[1:-2].decode()  # the same in a third of the time, but for a full second
+        return f"{found}Z" if len(found) == _WITH_MICROSECONDS else f"{found}.000000Z"
     utc = moment if moment.tzinfo is UTC else datetime.astimezone(moment, UTC)
     return datetime.isoformat(utc, timespec="microseconds")[:-6] + "Z"
 
