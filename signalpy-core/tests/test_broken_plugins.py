@@ -301,7 +301,7 @@ async def test_an_entry_point_without_a_class_is_told(importable: Site) -> None:
     """The reason is what is wrong with the metadata; no step was reached."""
     points = "[signalpy.components]\nbroken = broken\n"
     importable.install("signalpy-broken", entry_points=points, modules={"broken.py": HEAD + SERVICE})
-    async with Kernel() as kernel:
+    async with Kernel(CONFIG) as kernel:
         assert """failed: its entry point says 'broken', expected "module:Class\"""" == kernel.why("broken")
 
 
