@@ -576,6 +576,25 @@ class TestHooks:
         assert f"  - acme 1.0, {weaker}, timeout none (by {variable}; its author: 2)\n" in text
         assert f"  - acme 1.0, on_error isolate (by {file}; its author: nothing)\n" in text
 
+    def test_what_does_not_count_of_the_operators_word_is_not_told_as_if_it_did(self, site: Site) -> None:
+        """A component that records is not isolated; its timeout is the operator's all the same."""
+        source = (
+            "from signalpy import component, hookimpl\n@component('acme')\nclass X:\n"
+            "    @hookimpl\n"
+            "    async def signalpy_record(self, operation, proceed): return await proceed()\n"
+            "    @hookimpl\n"
+            "    async def signalpy_publish(self, event, proceed): await proceed()\n"
+        )
+        site.install("acme-x", entry_points="[signalpy.components]\nacme = acme_x:X\n", modules={"acme_x.py": source})
+        given = {"SIGNALPY__PLUGINS__ALLOW": '["acme-*"]'}
+        given["SIGNALPY__KERNEL__HOOKS__ACME"] = '{on_error = "isolate", timeout = 3}'
+        listed = json.loads(site.signalpy("hooks", "--json", **given).stdout)
+        told = {hook["hook"]: hook["implementations"] for hook in listed}
+        [found] = told["signalpy_publish"]
+        assert (3, None) == (found["timeout"], found.get("on_error"))
+        assert ["timeout"] == list(found["overridden"])
+        assert "overridden" not in told["signalpy_record"][0]
+
     def test_the_order_is_the_kernels(self, site: Site) -> None:
         """The outermost comes first: who was activated last, unless `before` says otherwise."""
         body = (

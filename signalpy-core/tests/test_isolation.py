@@ -268,6 +268,35 @@ class TestInForce:
         assert "hook guard 1.2 (signalpy_invoke) is passed over when it fails" in warning.getMessage()
         assert ["guard 1.2 (signalpy_invoke)"] == started[0]["weakened"]
 
+    async def test_what_records_cannot_be_passed_over(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Neither its recorder nor its other hooks; a timeout can be set, and what of the word is left out is said."""
+
+        @component("log", version="1")
+        class Log:
+            rest = 0.0
+
+            @hookimpl
+            async def signalpy_record(self, operation: Any, proceed: Any) -> Any:
+                return await proceed()
+
+            @hookimpl
+            async def signalpy_publish(self, event: Any, proceed: Any) -> None:
+                if event.name == "sold":
+                    await asyncio.sleep(self.rest)
+                    raise OSError("not written")
+                await proceed()
+
+        async with running(Log, log={"on_error": "isolate", "timeout": 0.02}) as kernel:
+            with pytest.raises(OSError, match="not written"):
+                await kernel.bus.publish("sold", {})
+            kernel.get("log").rest = 5
+            with pytest.raises(TimeoutError):
+                await kernel.bus.publish("sold", {})
+            assert [] == kernel.get("shop").sold
+            assert [] == kernel.hooks.weakened()
+        [told] = [message for message in caplog.messages if message.startswith("[kernel.hooks.log]")]
+        assert 'on_error = "isolate" counts for nothing: it records' in told
+
     async def test_errors_name_the_distribution_and_its_version(self, importable: Site) -> None:
         """The version of the distribution counts, and where its name is not the component's it is told as well."""
         source = (
@@ -404,12 +433,12 @@ class TestCountsForNothing:
         [
             (
                 {"rulez": {}},
-                "rulez] counts for nothing: no component and no registered object has this name. Did you m",
+                "rulez] counts for nothing so far: no component and no registered object has this name. Did you m",
             ),
-            ({"shop": {"timeout": 1}}, "shop] counts for nothing: the component has no interceptor"),
+            ({"shop": {"timeout": 1}}, "shop] counts for nothing so far: the component has no interceptor"),
             (
                 {"guard": {"signalpy_publish": {"timeout": 1}}},
-                "guard] counts for nothing: it has no signalpy_publish, only signalpy_invoke",
+                "guard] counts for nothing so far: it has no signalpy_publish, only signalpy_invoke",
             ),
         ],
     )

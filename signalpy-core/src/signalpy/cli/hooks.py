@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -89,7 +90,8 @@ def _overridden(item: Implementation, configuration: Configuration) -> dict[str,
         return {}
     told: dict[str, Any] = {}
     for key in ("on_error", "timeout"):
-        if getattr(said.of(item.hook), key) is not None:
+        value, counts = getattr(said.of(item.hook), key), getattr(item.options, key)
+        if value is not None and value == (counts if counts is not None or key != "timeout" else inf):
             setter = configuration.setter(f"kernel.hooks.{item.plugin}.{said.key_of(item.hook, key)}")
             told[key] = {"by": setter, "author": getattr(author, key)}
     if item.weakened:

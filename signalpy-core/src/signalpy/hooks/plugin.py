@@ -12,7 +12,7 @@ from typing import Any, Final
 from signalpy import hookspecs
 from signalpy.errors import HookError
 from signalpy.hookspecs import NOTICES, OPTIONS, RECORD, RINGS, HookOptions
-from signalpy.isolation import INTERCEPTORS, HookSettings
+from signalpy.isolation import INTERCEPTORS, NOTHING, HookSettings, Isolation
 from signalpy.matching import did_you_mean, matches_any
 
 STOPS: Final = ("raise", "deny")
@@ -77,6 +77,11 @@ class Plugin:
     holder: SimpleNamespace = field(default_factory=SimpleNamespace)
     place: int = 0
 
+    @property
+    def records(self) -> bool:
+        """Whether a recorder is among them."""
+        return any(item.hook == RECORD for item in self.implementations)
+
 
 def plugin_of(
     subject: object,
@@ -119,11 +124,16 @@ def hooks_of(subject: object) -> list[tuple[str, HookOptions]]:
     return [(name, options) for name, options in found if isinstance(options, HookOptions)]
 
 
-def overridden(item: Implementation, said: HookSettings | None) -> Implementation:
-    """The same implementation as the operator has it."""
+def overridden(item: Implementation, said: HookSettings | None, *, records: bool = False) -> Implementation:
+    """The same implementation as the operator has it.
+
+    :param records: its component records. No failure of that is passed over, so that part of his word is left out.
+    """
     author = item.authored or item.options
-    ours = said.of(item.hook) if said is not None and item.hook in INTERCEPTORS else None
-    if ours is None or (ours.on_error is None and ours.timeout is None):
+    ours = said.of(item.hook) if said is not None and item.hook in INTERCEPTORS else NOTHING
+    if records and ours.on_error == "isolate":
+        ours = Isolation(None, ours.timeout)
+    if ours == NOTHING:
         return item if item.authored is None else replace(item, options=author, authored=None)
     timeout = author.timeout if ours.timeout is None else ours.timeout
     options = replace(author, on_error=ours.on_error or author.on_error, timeout=timeout if timeout != inf else None)

@@ -12,7 +12,7 @@ from signalpy import hookspecs
 from signalpy.errors import HookError
 from signalpy.hooks.plugin import Implementation, Plugin, hooks_of, overridden, plugin_of
 from signalpy.hookspecs import PROJECT
-from signalpy.isolation import HookSettings
+from signalpy.isolation import INTERCEPTORS, HookSettings
 from signalpy.ordering import CycleError, stable_order
 
 log = logging.getLogger("signalpy.hooks")
@@ -86,7 +86,7 @@ class HookRegistry:
         self._manager.register(plugin.holder, plugin.name)
         self._plugins[plugin.name] = plugin
         self._swap(orders)
-        _tell_weakened([plugin])
+        self._tell([plugin])
 
     def remove(self, plugin: Plugin) -> None:
         """Takes a plugin out; one that is not in is passed over."""
@@ -104,7 +104,7 @@ class HookRegistry:
         for plugin in plugins:
             self._isolate(plugin)
         self._swap(_orders(plugins, _hooks(*plugins)))
-        _tell_weakened(plugins)
+        self._tell(plugins)
 
     def weakened(self) -> list[str]:
         """Each implementation that is passed over when it fails, though its author has it stop the operation."""
@@ -140,7 +140,29 @@ class HookRegistry:
 
     def _isolate(self, plugin: Plugin) -> None:
         said = self._said.get(plugin.name)
-        plugin.implementations = tuple([overridden(item, said) for item in plugin.implementations])
+        records = plugin.records
+        plugin.implementations = tuple([overridden(item, said, records=records) for item in plugin.implementations])
+
+    def _tell(self, plugins: Iterable[Plugin]) -> None:
+        """Says in the log where the operator's word opens what its author keeps shut, and where it may not."""
+        for item in _weakened(plugins):
+            log.warning(
+                "hook %s is passed over when it fails, as [kernel.hooks] has it; its author says that its failure stops"
+                " the operation",
+                item,
+            )
+        for plugin in plugins:
+            said = self._said.get(plugin.name)
+            if (
+                said is not None
+                and plugin.records
+                and any(said.of(hook).on_error == "isolate" for hook in INTERCEPTORS)
+            ):
+                log.warning(
+                    '[kernel.hooks.%s] on_error = "isolate" counts for nothing: it records, and no failure of what'
+                    " records is passed over",
+                    plugin.name,
+                )
 
     def _forget(self, plugin: Plugin) -> None:
         self._manager.unregister(plugin.holder)
@@ -161,15 +183,6 @@ class HookRegistry:
 def _named(subject: object) -> str:
     name = getattr(subject, "__name__", None)
     return name if isinstance(name, str) else type(subject).__name__
-
-
-def _tell_weakened(plugins: Iterable[Plugin]) -> None:
-    for item in _weakened(plugins):
-        log.warning(
-            "hook %s is passed over when it fails, as [kernel.hooks] has it; its author says that its failure stops the"
-            " operation",
-            item,
-        )
 
 
 def _weakened(plugins: Iterable[Plugin]) -> Iterator[Implementation]:

@@ -22,7 +22,8 @@ def strays(configuration: Configuration, catalog: Catalog, hooks: HookRegistry) 
     for name, said in configuration.kernel.hooks.items():
         problem = _unheard(name, said, catalog, implemented)
         if problem:
-            yield f"{configuration.setter(f'kernel.hooks.{name}')}: [kernel.hooks.{name}] counts for nothing: {problem}"
+            key = f"kernel.hooks.{name}"
+            yield f"{configuration.setter(key)}: [{key}] counts for nothing so far: {problem}"
 
 
 def _unheard(
