@@ -275,3 +275,18 @@ def test_no_damage_of_a_file_makes_the_check_fail(built: Path, form: str) -> Non
         else:
             damaged[at:] = chance.randbytes(20) + content[at + 30 :] if kind == 1 else b""
         assert "broken" == check_export(BytesIO(bytes(damaged)), BytesIO(manifest)).verdict
+
+
+@pytest.mark.parametrize("filters", [(), ("--type", "order.*")])
+def test_a_trail_that_was_changed_is_not_exported_as_proven(
+    built: Path, tmp_path: Path, filters: tuple[str, ...]
+) -> None:
+    """Who exports is told, and not only who checks it later; without a manifest the rows are there to be looked at."""
+    for name in ("trail", "trail.keys"):
+        shutil.copytree(built / name, tmp_path / name)
+    segment = tmp_path / "trail" / f"{0:020d}.jsonl"
+    segment.write_bytes(segment.read_bytes().replace(b'"order.made"', b'"order.mode"', 1))
+    done = audit(tmp_path, "export", "--store", "trail", "-o", "rows", *filters)
+    assert (2, True) == (done.returncode, "do not belong to the tree" in done.stderr)
+    assert {"trail", "trail.keys"} == {path.name for path in tmp_path.iterdir()}
+    assert 0 == audit(tmp_path, "export", "--store", "trail", *filters).returncode

@@ -13,14 +13,14 @@ from signalpy_audit_trail.export.formats.contract import Format
 from signalpy_audit_trail.export.manifest import End, Head, Row, Skip, encoded, written
 from signalpy_audit_trail.export.seen import seen
 from signalpy_audit_trail.export.selection import selected
-from signalpy_audit_trail.export.spans import spans
-from signalpy_audit_trail.merkle import root_at
+from signalpy_audit_trail.export.spans import Fold, spans
+from signalpy_audit_trail.merkle import leaf_hash, root_at
 from signalpy_audit_trail.moments import rfc3339
 from signalpy_audit_trail.privacy.view import View
 from signalpy_audit_trail.query import Filters
 from signalpy_audit_trail.record import stamp
 from signalpy_audit_trail.signing import Checkpoint, Note
-from signalpy_audit_trail.store import StoreReader
+from signalpy_audit_trail.store import StoreDamaged, StoreReader
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Is told at which position the export is, and how many there are."""
@@ -139,29 +139,62 @@ def write_export(
 
     Memory does not grow with the number of records. Both streams stay open.
 
+    :raises StoreDamaged: the records do not belong to the tree whose head is to prove them.
     :raises StoreError: the trail cannot be read.
     :raises OSError: a stream cannot be written.
     """
-    prove = manifest.write if manifest is not None else len
     counted = Counted(out)
-    prove(written(source.head(form)))
-    rows, reached = 0, 0
+    proof = _Proof(source, form, manifest) if manifest is not None else None
+    rows = 0
     writer = form.writer(counted)  # type: ignore[arg-type]  # as much of a stream as a format may use
     for seq, leaf in source.records():
-        for line in _skipped(source, reached, seq) if manifest is not None else ():
-            prove(line)
         row, told = _row(source, form, seq, leaf)
         writer.add(row)
-        prove(written(told))
-        rows, reached = rows + 1, seq + 1
+        rows += 1
+        if proof is not None:
+            proof.row(leaf, told)
         if progress is not None:
-            progress(reached, source.size)
+            progress(seq + 1, source.size)
     writer.close()
-    for line in _skipped(source, reached, source.size) if manifest is not None else ():
-        prove(line)
     end = End(rows, counted.bytes, counted.sha256())
-    prove(written(end))
+    if proof is not None:
+        proof.end(end)
     return end
+
+
+class _Proof:
+    """Writes a manifest, and folds what it names into a root, as who checks it will."""
+
+    def __init__(self, source: Source, form: Format, out: BinaryIO) -> None:
+        self._source = source
+        self._out = out
+        self._head = source.head(form)
+        self._fold = Fold()
+        out.write(written(self._head))
+
+    def row(self, leaf: bytes, told: Row) -> None:
+        """Name the next row, and what lies between the one before and this."""
+        self._skip_to(told.seq)
+        self._fold.add(leaf_hash(leaf))
+        self._out.write(written(told))
+
+    def end(self, end: End) -> None:
+        """Name the end, if all that was named leads to the head.
+
+        :raises StoreDamaged: it does not.
+        """
+        self._skip_to(self._source.size)
+        if encoded(self._fold.root()) != self._head.root:
+            url, size = self._source.reader.url, self._source.size
+            problem = f"the records do not belong to the tree of {size} records that would prove them"
+            raise StoreDamaged(f"{url}: {problem}. Run: signalpy audit verify", path=url)
+        self._out.write(written(end))
+
+    def _skip_to(self, seq: int) -> None:
+        for span in spans(self._fold.size, seq):
+            node = self._source.node(span.level, span.index)
+            self._fold.add(node, span.level)
+            self._out.write(written(Skip(span.level, encoded(node))))
 
 
 def _row(source: Source, form: Format, seq: int, leaf: bytes) -> tuple[bytes, Row]:
@@ -171,8 +204,3 @@ def _row(source: Source, form: Format, seq: int, leaf: bytes) -> tuple[bytes, Ro
         return (leaf + b"\n", Row(seq)) if form.verbatim else (form.row(entry), Row(seq, stored))
     row = form.row(entry)
     return row, Row(seq, stored, len(row), hashlib.sha256(row).hexdigest())
-
-
-def _skipped(source: Source, start: int, stop: int) -> Iterator[bytes]:
-    for span in spans(start, stop):
-        yield written(Skip(span.level, encoded(source.node(span.level, span.index))))
