@@ -167,6 +167,10 @@ FAULTS = {
         ('data["cents"] / 100}', 'data["cents"] / 100, "tags": TAGS}\n\n\nTAGS: list[str] = []'),
         "samples/order.placed/v1.json: read more than once it gives another tags; an upcaster uses nothing but*",
     ),
+    "samples_are_read_alone": (
+        ("    return data\n", "    open(__file__).close()\n    return data\n"),
+        "samples/order.placed/v1.json: while it is read: opens *signalpy_sample/__init__.py; an upcaster does no I/O",
+    ),
     "changes_have_versions": (
         ("    order: str\n", "    order: int\n"),
         ("order.placed/v3 has changed: order was string, is integer. Make it version 4 and write "
@@ -290,6 +294,30 @@ def test_an_upcaster_that_is_not_a_function_of_the_payload(kept: Author, step: s
     result, checks = kept.run()
     assert "failed" == checks["upcasters_are_pure"], result.outlines
     result.stdout.fnmatch_lines([f"samples/order.placed/v1.json: read more than once it gives another {words};*"])
+
+
+def test_upcasters_that_only_the_component_imports(kept: Author) -> None:
+    """A reader without a kernel would not find them, although every test in this process does."""
+    kept.plugin.files |= {
+        "signalpy_sample/__init__.py": "",
+        "signalpy_sample/events.py": MODULE.partition("@upcast")[0],
+        "signalpy_sample/old.py": "from typing import Any\nfrom signalpy import upcast\n\n@upcast"
+        + MODULE.partition("@upcast")[2].partition("@component")[0],
+        "signalpy_sample/component.py": "from signalpy import component\nimport signalpy_sample.old\n\n@component"
+        + MODULE.partition("@component")[2],
+    }
+    kept.plugin.entry_points = (
+        "[signalpy.components]\nsample = signalpy_sample.component:Sample\n"
+        "[signalpy.events]\norder.placed = signalpy_sample.events:Placed\n"
+    )
+    kept.plugin.contract = kept.plugin.contract.replace(
+        "from signalpy_sample import", "from signalpy_sample.events import"
+    )
+    result, checks = kept.run()
+    assert {"samples_are_read_alone": "failed"} == {name: how for name, how in checks.items() if how != "passed"}
+    result.stdout.fnmatch_lines([
+        "samples/order.placed/v1.json: where only what signalpy.events names is imported, it is left as it was stored:*"
+    ])  # fmt: skip
 
 
 def test_an_upcaster_beyond_the_latest_version(kept: Author) -> None:

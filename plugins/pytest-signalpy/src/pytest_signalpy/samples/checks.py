@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pytest_signalpy.clock import FrozenTime
 from pytest_signalpy.contract.subject import Subject, does_not_apply, fails_if
-from pytest_signalpy.samples.events import GROUP, TypedEvents, as_stored
+from pytest_signalpy.samples.events import GROUP, TypedEvents, as_stored, read_alone
 from pytest_signalpy.samples.folder import Sample
 from pytest_signalpy.samples.kept import Kept
 from signalpy import Event
@@ -55,10 +55,14 @@ class SampleChecks:
 
     def test_upcasters_are_pure(self, events: TypedEvents, samples: Sequence[Sample]) -> None:
         """An upcaster makes the same of the same payload, whenever it runs, and shares no object between two."""
-        older = [sample for sample in samples if events.read(sample).flag == "upcast"]
-        if not older:
-            does_not_apply("no sample is of an older version")
+        older = _older(events, samples)
         fails_if(f"{sample.path}: {problem}" for sample in older for problem in _impurities(events, sample))
+
+    def test_samples_are_read_alone(self, subject: Subject, events: TypedEvents, samples: Sequence[Sample]) -> None:
+        """Where nothing is imported but what `signalpy.events` names, samples are read as well, without any I/O."""
+        older = _older(events, samples)
+        found = zip(older, read_alone(subject, older), strict=True)
+        fails_if(f"{sample.path}: {problem}" for sample, told in found for problem in _alone(told))
 
     def test_changes_have_versions(self, events: TypedEvents, kept: Kept) -> None:
         """No field was removed, renamed, given another type or required since the sample of this version was kept."""
@@ -74,6 +78,21 @@ def _needs_events(events: TypedEvents) -> None:
 def _needs_samples(samples: Sequence[Sample]) -> None:
     if not samples:
         does_not_apply("no samples are kept")
+
+
+def _older(events: TypedEvents, samples: Sequence[Sample]) -> list[Sample]:
+    older = [sample for sample in samples if events.read(sample).flag == "upcast"]
+    if not older:
+        does_not_apply("no sample is of an older version")
+    return older
+
+
+def _alone(told: Mapping[str, Any]) -> Iterator[str]:
+    if told["flag"] != "upcast":
+        fix = "import its upcasters where the event is defined"
+        yield f"where only what {GROUP} names is imported, it is left as it was stored: {fix}"
+    for what in dict.fromkeys(told["does"]):
+        yield f"while it is read: {what}; an upcaster does no I/O"
 
 
 def _holes(events: TypedEvents, event_type: str, model: type[Event]) -> Iterator[str]:

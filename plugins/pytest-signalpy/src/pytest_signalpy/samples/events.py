@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -16,6 +20,7 @@ from signalpy.plain import plain_of
 from signalpy.schemas import Reading, Schemas
 
 GROUP: Final = "signalpy.events"
+ALONE: Final = Path(__file__).with_name("alone.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,24 @@ def typed_events_of(subject: Subject) -> TypedEvents:
         if model.__module__.partition(".")[0] == subject.package and issubclass(model, Event)
     }
     return TypedEvents(current, named, schemas.KNOWN)
+
+
+def read_alone(subject: Subject, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    """How each sample is read where nothing of the plugin is imported but what the group names; see ``alone.py``.
+
+    :raises pytest.fail.Exception: if that process fails.
+    """
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-P", str(ALONE), subject.candidate.distribution, GROUP, subject.package],
+        input=json.dumps([[sample.schema, sample.data] for sample in samples]),
+        capture_output=True, text=True, env=environment, timeout=120, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        fails(f"what {GROUP} names cannot be read in a process of its own: {last}")
+    told: list[dict[str, Any]] = json.loads(done.stdout.rstrip("\n").rpartition("\n")[2])
+    return told
 
 
 def as_stored(event: Event) -> dict[str, Any]:
