@@ -25,6 +25,10 @@ class Told:
     def reconfigure(self, old, new):
         self.rt.log.warning("limit was %d and is %d", old.limit, new.limit)
 
+    @hookimpl(on_error="deny")
+    async def signalpy_invoke(self, call, proceed):
+        return await proceed()
+
     @hookimpl
     def signalpy_policy_changed(self, before, after, actor):
         self.rt.log.warning("policies by %s: %s", actor, after)
@@ -67,6 +71,14 @@ def test_a_changed_file_is_put_in_force(process: Serving) -> None:
     assert 0 == process.stop()
 
 
+def test_a_changed_word_on_interceptors_is_put_in_force(process: Serving) -> None:
+    """At once; what it opens that the author keeps shut is a warning."""
+    process.write(ONE + '[kernel.hooks.told]\non_error = "isolate"\n')
+    assert "hook told 1.0 of acme-told (signalpy_invoke) is passed over when it fails" in process.until("passed over")
+    assert process.until("reloaded ").endswith("signalpy.toml: kernel.hooks")
+    assert 0 == process.stop()
+
+
 def test_a_file_that_is_written_in_place_is_read_once_it_is_whole(process: Serving) -> None:
     """Half of a file that is still being written is not taken for the whole."""
     with process.file.open("w") as file:
@@ -88,6 +100,7 @@ def test_sighup_reads_it_again(process: Serving) -> None:
     ("wrong", "told"),
     [
         ("[told]\nlimit = 'many'\n", "[told] limit"),
+        ("[kernel.hooks.told]\non_error = 'pass'\n", "[kernel.hooks.told] on_error: expected"),
         ("[policy.told]\naudti = true\n", "unknown key 'audti'. Did you mean 'audit'?"),
         ("[told\n", "this is not TOML"),
     ],
