@@ -238,6 +238,19 @@ def test_status_is_told_from_inside(start: Any, signalpy: Signalpy) -> None:
     assert [["queued_bytes", "0"], ["mode", "standard"]] == [told[4].split(), told[6].split()]
 
 
+def test_what_is_said_of_runnables_instead_holds(start: Any, signalpy: Signalpy) -> None:
+    """An export and an erasure are calls, and records, like a query."""
+    start()
+    signalpy("--attach", "s", "invoke", "shop.sell")
+    asked = '{"format": "csv", "type": "shop.*"}'
+    page = json.loads(signalpy("--attach", "s", "invoke", "audit-trail.export", asked).stdout)
+    assert (1, True) == (page["records"], "shop.sold" in page["content"])
+    asked = '{"subject": "zoe", "reason": "asked for it"}'
+    assert not json.loads(signalpy("--attach", "s", "invoke", "audit-trail.erase", asked).stdout)["erased"]
+    kept = lines(signalpy("audit", "query", "--actor", ME, "--kind", "access", "--json"))
+    assert ["audit-trail.erase", "audit-trail.export"] == [entry["action"] for entry in kept]
+
+
 def test_the_end_and_the_numbers_of_the_trail(start: Any, signalpy: Signalpy) -> None:
     """As without the process, but for the records that the commands themselves leave."""
     start()

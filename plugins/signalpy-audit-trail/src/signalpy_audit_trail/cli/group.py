@@ -6,9 +6,8 @@ from importlib import import_module
 
 import click
 
-from signalpy.cli import attachable
+from signalpy.cli import attachable, options
 from signalpy.matching import did_you_mean
-from signalpy_audit_trail.cli.attached import check_asked
 
 _COMMANDS = {
     "checkpoint": "signalpy_audit_trail.cli.checkpoint:checkpoint",
@@ -51,7 +50,9 @@ class LazyGroup(click.Group):
         name = args[0]
         if not name.startswith("-") and name not in _COMMANDS:
             ctx.fail(f"There is no command {name!r}.{did_you_mean(name, _COMMANDS)}")
-        if name in _COMMANDS:
+        if name in _COMMANDS and options().attach is not None:
+            from signalpy_audit_trail.cli.attached import check_asked
+
             check_asked(name)
         return super().resolve_command(ctx, args)
 
