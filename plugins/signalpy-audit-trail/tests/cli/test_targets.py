@@ -70,6 +70,31 @@ def test_a_database_and_what_lies_beside_it_are_safe_too(folder: Path, name: str
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("snapshot", "trail/copy"),
+        ("snapshot", "trail.keys/copy"),
+        ("prove", "1", "-o", "trail/checkpoint"),
+        ("prove", "1", "-o", "there"),
+    ],
+)
+def test_no_copy_and_no_proof_lands_there_either(folder: Path, words: tuple[str, ...]) -> None:
+    """Every command that writes a file looks first."""
+    before = contents(folder)
+    command = [sys.executable, "-m", "signalpy", "audit", *words, "--store", "trail"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert (2, 1, before) == (done.returncode, done.stderr.count("\n"), contents(folder))
+    assert "belongs to the trail or its keys" in done.stderr
+
+
+def test_a_proof_is_for_its_owner_to_give_away(folder: Path) -> None:
+    """It holds a record."""
+    command = [sys.executable, "-m", "signalpy", "audit", "prove", "1", "-o", "proof", "--store", "trail"]
+    assert 0 == subprocess.run(command, cwd=folder, timeout=60).returncode
+    assert 0o600 == (folder / "proof").stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize(
     ("words", "told"),
     [
         (("-o", "rows", "--manifest", "rows"), "--manifest and --output name the same file"),

@@ -74,6 +74,26 @@ def test_a_key_from_elsewhere_is_put_in_force_and_is_to_be_configured(tmp_path: 
         each.close()
 
 
+@pytest.mark.parametrize(("name", "told"), [("hmac.secret", "this is the HMAC secret too"), ("kek.key", "in force")])
+def test_no_key_is_put_in_force_that_is_none_of_its_own(vault: Vault, places: Places, name: str, told: str) -> None:
+    """Neither the secret of pseudonyms nor the key of now; all keys open as before."""
+    sealed = vault.key_for("zoe").seal("x", b"p")
+    vault.flush()
+    assert places.folder is not None
+    with pytest.raises(SecretError, match=told):
+        rotate(vault, places, f"file:{places.folder / name}")
+    again = open_vault(places)
+    assert sealed == again.key_for("zoe").seal("x", b"p")
+    again.close()
+
+
+def test_a_vault_is_not_made_with_one_secret_for_both(tmp_path: Path) -> None:
+    """Whoever may check a pseudonym may not open the vault by that."""
+    with pytest.raises(SecretError, match="HMAC secret too") as raised:
+        open_vault(Places(tmp_path / "keys", lambda: b"s" * 32, lambda: b"s" * 32))
+    assert "ssss" not in str(raised.value)
+
+
 @pytest.mark.parametrize("step", ["next", "commit", "place"])
 def test_whenever_the_process_is_killed_all_keys_open(
     step: str, vault: Vault, places: Places, child: Callable[..., subprocess.Popen[str]]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from signalpy_audit_trail.cli.place import opened, trail_options
+from signalpy_audit_trail.cli.targets import check_targets
+from signalpy_audit_trail.private import open_private
 from signalpy_audit_trail.proving import prove as prove_record
 
 
@@ -17,7 +20,7 @@ from signalpy_audit_trail.proving import prove as prove_record
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Write the proof here instead of to the terminal.",
+    help="Write the proof here instead of to the terminal, readable by its owner only.",
 )
 @trail_options
 def prove(*, seq: int, output: str | None, store: str | None, index: str | None) -> None:
@@ -27,9 +30,11 @@ def prove(*, seq: int, output: str | None, store: str | None, index: str | None)
     the access is recorded. Exit codes: 0 done, 2 it cannot be proved (yet).
     """
     with opened(store, index) as place:
+        check_targets(place, {"output": output})
         text = prove_record(place.reader, seq).encode()
         place.record_access("audit-trail.prove", {"seq": seq}, 1)
     if output is None:
         click.echo(text, nl=False)
     else:
-        Path(output).write_text(text, encoding="utf-8")
+        with os.fdopen(open_private(Path(output), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+            file.write(text.encode())

@@ -8,7 +8,7 @@ from typing import Any, Final
 from signalpy_audit_trail.export.formats import Entry
 from signalpy_audit_trail.export.manifest import ManifestError
 from signalpy_audit_trail.privacy.sealed import MARK
-from signalpy_audit_trail.query import QueryError, parse_query
+from signalpy_audit_trail.query import Filters, QueryError, parse_query
 from signalpy_audit_trail.stores.scan import passes
 from signalpy_audit_trail.versions import READING
 
@@ -27,7 +27,7 @@ def asked_for(filters: Mapping[str, Any]) -> Callable[[bytes], bool]:
         query = parse_query({name: value for name, value in filters.items() if _is_told(name, value)})
     except QueryError as error:
         raise ManifestError(f"line 1: the filters are none of a query: {error}", line=1) from None
-    return passes(query.filters)
+    return passes(query.filters) if query.filters != Filters() else lambda _: True
 
 
 def as_seen(stored: Mapping[str, Any], told: Entry) -> dict[str, Any] | None:

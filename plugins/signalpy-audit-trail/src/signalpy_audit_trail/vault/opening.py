@@ -101,6 +101,16 @@ def finish_rotation(path: Path) -> None:
         sync_folder(path.parent)
 
 
+def refuse_same(secret: Source, kek: Source) -> None:
+    """Keep apart what opens the vault and what only tells pseudonyms, which more people may need.
+
+    :raises SecretError: the two are one.
+    """
+    if secret.read() == kek.read():
+        problem = f"this is the HMAC secret too ({secret.place}); give a key of its own"
+        raise SecretError(f"privacy.{kek.name} ({kek.place}): {problem}", key=f"privacy.{kek.name}")
+
+
 def _following(source: Source) -> KeyEncryptionKey | None:
     path = source.path
     if path is None or not path.with_name(path.name + NEXT).exists():
@@ -128,6 +138,8 @@ def _opened(places: Places, database: Database) -> Vault:
         pseudonyms = Pseudonyms(places.secret.read())
         vault = Vault(database, pseudonyms, kek_source(places.kek, places.file))
         _check_secret(vault, places.secret, pseudonyms)
+        if vault.fact("kek") is None:
+            refuse_same(places.secret, places.kek)
         if vault.fact("kek") is None:
             vault.learn("kek", vault.kek_id)
     except BaseException:

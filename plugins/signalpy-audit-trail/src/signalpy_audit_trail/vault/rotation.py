@@ -6,7 +6,7 @@ it before, and takes its place after; who opens the vault in between finds the o
 
 from __future__ import annotations
 
-from signalpy_audit_trail.vault.opening import NEXT, finish_rotation
+from signalpy_audit_trail.vault.opening import NEXT, finish_rotation, refuse_same
 from signalpy_audit_trail.vault.places import Places
 from signalpy_audit_trail.vault.sources import SecretError, Source, make_file
 from signalpy_audit_trail.vault.vault import Vault
@@ -25,7 +25,12 @@ def rotate(vault: Vault, places: Places, to: str | None) -> tuple[int, str]:
         if to.partition(":")[0] not in ("file", "env"):
             raise SecretError(f"--to {to}: expected file:PATH or env:NAME, never the key itself", key="to")
         new = Source("key_encryption_key", to)
-        return vault.rotate(KeyEncryptionKey(new.read())), new.place
+        key = KeyEncryptionKey(new.read())
+        if key.id == vault.kek_id:
+            raise SecretError(f"--to {to}: this is the key that is in force; give another one", key="to")
+        if places.secret is not None:
+            refuse_same(places.secret, new)
+        return vault.rotate(key), new.place
     path = None if places.kek is None else places.kek.path
     if path is None:
         place = "no file" if places.kek is None else places.kek.place
