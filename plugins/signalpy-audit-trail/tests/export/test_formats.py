@@ -114,6 +114,13 @@ def test_a_csv_cell_may_be_of_any_length() -> None:
     )
 
 
+@pytest.mark.parametrize("row", [b'"' * 300_001, b'""' * 300_000, b'"x"y,' * 50, b"a,b\r\n", b"", b"\xff" + b"," * 23])
+def test_what_is_no_row_of_a_csv_is_refused_in_one_pass(row: bytes) -> None:
+    """Whoever made up a row cannot keep the check busy with it."""
+    with pytest.raises(ValueError, match=r"."):
+        format_named("csv").told(row)
+
+
 def test_cloudevents_are_read_by_the_sdk(entries: list[dict[str, Any]], export: Export) -> None:
     """Each line is a valid CloudEvent 1.0 in structured mode; its data is the record."""
     lines = export("cloudevents").splitlines()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -69,10 +70,19 @@ class Csv(Lines):
 
     def told(self, row: bytes) -> Entry:
         """The schema and what is stored as JSON, of a row."""
-        cells = (quoted.replace('""', '"') or plain for quoted, plain in _CELL.findall(row.decode()))
-        found = dict(zip(COLUMNS, cells, strict=True))
+        found = dict(zip(COLUMNS, _cells(row.decode()), strict=True))
         documents = {name: msgspec.json.decode(found[name]) for name in DOCUMENTS if found[name]}
         return {**documents, **({"schema": found["schema"]} if found["schema"] else {})}
+
+
+def _cells(row: str) -> Iterator[str]:
+    at = 0
+    while at < len(row):
+        found = _CELL.match(row, at)
+        if found is None:
+            raise ValueError("no row of a CSV")
+        yield found[2] if found[1] is None else found[1].replace('""', '"')
+        at = found.end()
 
 
 def _cell(value: Any) -> str:
