@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
-from hypothesis import event, given
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -145,22 +145,24 @@ def made(fields: dict[str, tuple[str, bool]]) -> type[BaseModel]:
     return create_model("Model", **given)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # making classes takes its time under load
 @given(models, models, st.data())
 def test_without_a_change_whatever_was_written_is_read(
     old: dict[str, tuple[str, bool]], more: dict[str, tuple[str, bool]], data: st.DataObject
 ) -> None:
     """Where nothing is told, every payload that fits the old schema fits the new class, and no field of it is lost."""
-    new = {**old, **more}
-    told = changes(made(old).model_json_schema(), made(new).model_json_schema())
-    event(f"{len(told)} changes")
     payload = {
         name: data.draw(FIELDS[kind][1]) for name, (kind, needed) in old.items() if needed or data.draw(st.booleans())
     }
+    new = {**old, **more}
+    told = changes(made(old).model_json_schema(), made(new).model_json_schema())
+    event(f"{len(told)} changes")
     made(old).model_validate_json(json.dumps(payload))
     if not told:
         made(new).model_validate_json(json.dumps(payload))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(models)
 def test_a_schema_has_not_changed_from_itself(fields: dict[str, tuple[str, bool]]) -> None:
     """Made anew from the same fields it is the same."""
