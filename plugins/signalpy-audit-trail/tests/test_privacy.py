@@ -49,9 +49,26 @@ class Shop:
     async def outer(self, params: Any) -> Any:
         return await self.rt.invoke("shop.fail", params["inner"])  # type: ignore[attr-defined]
 
+    @subscribe("order.odd")
+    async def on_odd(self, event_type: str, data: Any) -> None:
+        self.rt.log.warning("taking %s", data["note"])  # type: ignore[attr-defined]
+        whole = f"taking {data['note']}"
+        self.rt.log.warning(whole)  # type: ignore[attr-defined]
+        raise ValueError(f"cannot handle {data['note']}")
+
     @subscribe("order.bad")
     async def on_bad(self, event_type: str, data: Any) -> None:
         raise ValueError(f"cannot handle {data['note']}")
+
+
+class Note:
+    """Shows what it holds to whoever prints it, and to nobody else."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @pytest.fixture(name="url")
@@ -168,6 +185,19 @@ async def test_an_operation_that_is_not_recorded_protects_its_values_in_the_reco
             await kernel.bus.invoke("shop.outer", {"inner": params})
     (outer,) = stored(url("file"), kind="invoke")
     assert ("shop.outer", True) == (outer["action"], "no account of [redacted]" in outer["error"]["message"])
+
+
+async def test_of_what_cannot_be_looked_into_the_log_tells_where_it_failed_and_no_more(
+    url: Urls, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Frames without words; of a component's own line what stands before the values."""
+    async with running(url("file"), rule("note", "redact", "order.*")) as kernel:
+        await kernel.bus.publish("order.odd", {"note": Note("secret-note")})
+    assert "secret-note" not in caplog.text
+    assert "order.odd did not reach shop.on_odd: ValueError" in caplog.text
+    assert "in on_odd" in caplog.text
+    said = [record.getMessage() for record in caplog.records if record.name == "signalpy.component.shop"]
+    assert ["taking %s", "[redacted]"] == said
 
 
 async def test_the_log_lines_of_the_kernel_tell_no_value_that_is_protected(

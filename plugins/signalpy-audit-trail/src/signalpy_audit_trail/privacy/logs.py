@@ -56,10 +56,7 @@ class LogMask(logging.Filter):
         if not masks and not self._protector.rules.detect:
             return True
         message = record.getMessage()
-        own = (
-            [mask for mask in masks if not mask.hides_all] if record.name in LOGGERS else masks
-        )  # tell no values there
-        if (hidden := self._hidden(message, own)) != message:
+        if (hidden := self._words(record, message, masks)) != message:
             record.msg, record.args = hidden, ()
         if record.exc_info:
             told = record.exc_text or _formatter.formatException(record.exc_info)
@@ -67,6 +64,12 @@ class LogMask(logging.Filter):
                 frames = "".join(traceback.format_tb(record.exc_info[2])) if hidden == REDACTED else ""
                 record.exc_text, record.exc_info = frames + hidden, None
         return True
+
+    def _words(self, record: logging.LogRecord, message: str, masks: Iterable[Mask]) -> str:
+        """The message of a line. The kernel's own tells no values; of a component's only what stands before them."""
+        if record.name not in LOGGERS and any(mask.hides_all for mask in masks):
+            message = record.msg if record.args and isinstance(record.msg, str) else REDACTED
+        return self._hidden(message, (mask for mask in masks if not mask.hides_all))
 
     def _hidden(self, text: str, masks: Iterable[Mask]) -> str:
         for mask in masks:
