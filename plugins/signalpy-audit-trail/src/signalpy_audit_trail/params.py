@@ -39,7 +39,7 @@ class PageParams(BaseModel):
 class QueryParams(PageParams):
     """The filters of a query, and the form of its entries."""
 
-    stored: bool | None = Field(default=None, description="each entry as the text that is stored, if all is readable")
+    stored: bool | None = Field(default=None, description="each entry as its line, as stored but for encrypted values")
 
 
 class ExportParams(PageParams):
