@@ -3,7 +3,8 @@ from __future__ import annotations
 import sqlite3
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,8 @@ MOST_READ = 2 << 20
 
 
 def indexed(root: Path) -> int:
-    with sqlite3.connect(f"file:{root / 'index.sqlite3'}?mode=ro", uri=True) as connection:
-        found = connection.execute("SELECT count(*) FROM records").fetchone()[0]
-    connection.close()
-    return int(found)
+    with closing(sqlite3.connect(f"file:{root / 'index.sqlite3'}?mode=ro", uri=True)) as connection:
+        return int(connection.execute("SELECT count(*) FROM records").fetchone()[0])
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -40,6 +39,20 @@ def eventually(condition: Callable[[], bool]) -> None:
 def bytes_read() -> int:
     """What this thread has read so far, be it of the log or of the index."""
     return int(dict(line.split(": ") for line in IO.read_text().splitlines())["rchar"])
+
+
+@contextmanager
+def peak_of_memory() -> Iterator[list[int]]:
+    """Tell in the end by how much memory grew at most."""
+    found: list[int] = []
+    traced = tracemalloc.is_tracing()
+    tracemalloc.start()
+    tracemalloc.reset_peak()
+    before, _ = tracemalloc.get_traced_memory()
+    yield found
+    found.append(tracemalloc.get_traced_memory()[1] - before)
+    if not traced:
+        tracemalloc.stop()
 
 
 class Publisher:
@@ -101,12 +114,10 @@ def test_without_any_index_the_log_is_read_once(root: Path, make: Any) -> None:
     store = FileStore(root)
     publisher = Publisher(store, make)
     publisher.count = first.count
-    tracemalloc.start()
-    publisher.publish(1)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    with peak_of_memory() as peak:
+        publisher.publish(1)
     assert length < publisher.most_read < 2 * length
-    assert peak < length / 2
+    assert peak[0] < length / 2
     publisher.most_read = 0
     publisher.publish(10)
     assert publisher.most_read < MOST_READ

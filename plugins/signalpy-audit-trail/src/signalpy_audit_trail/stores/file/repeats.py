@@ -105,12 +105,7 @@ class _Recent:
     """
 
     def __init__(self) -> None:
-        # About 40 bytes a record; a dictionary would take five times as many, and twice that with the ids.
-        self._table = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self._table.execute(
-            "CREATE TABLE holder (digest INTEGER, seq INTEGER, segment INTEGER, byte INTEGER, length INTEGER, "
-            "PRIMARY KEY (digest, seq)) WITHOUT ROWID"
-        )
+        self._opened: sqlite3.Connection | None = None
         self.first = 0
         self.end = _START
 
@@ -151,8 +146,21 @@ class _Recent:
                 yield digests[digest], (place[0], place[1], place[2], place[3])
 
     def close(self) -> None:
-        """Let go of the memory."""
-        self._table.close()
+        """Let go of the memory; harmless when done twice."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    @property
+    def _table(self) -> sqlite3.Connection:
+        """About 40 bytes a record; a dictionary would take five times as many, and twice that with the ids."""
+        if self._opened is None:  # most writers are never given an id
+            self._opened = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            self._opened.execute(
+                "CREATE TABLE holder (digest INTEGER, seq INTEGER, segment INTEGER, byte INTEGER, length INTEGER, "
+                "PRIMARY KEY (digest, seq)) WITHOUT ROWID"
+            )
+        return self._opened
 
 
 class _Ids(msgspec.Struct):
