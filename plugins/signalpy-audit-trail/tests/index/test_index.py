@@ -75,6 +75,12 @@ def damaged(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
+def no_text_in_the_schema(path: Path) -> None:
+    content = path.read_bytes()
+    assert b"CREATE TABLE concern" in content
+    path.write_bytes(content.replace(b"CREATE TABLE concern", b"CREATE T\xc1BLE concern", 1))
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:9000])
 
@@ -99,6 +105,7 @@ def changed(sql: str) -> Callable[[Path], None]:
         (emptied, False),
         (garbage, True),
         (damaged, True),
+        (no_text_in_the_schema, True),
         (cut, True),
         (changed("UPDATE state SET origin = 'another'"), True),
         (changed("PRAGMA user_version = 99"), True),
@@ -258,7 +265,9 @@ def test_a_chosen_database_of_the_application_keeps_its_locks(filled: Path, tmp_
     own.close()
 
 
-@pytest.mark.parametrize("harm", [no_index, emptied, damaged, cut, changed("DROP TABLE concern")])
+@pytest.mark.parametrize(
+    "harm", [no_index, emptied, damaged, no_text_in_the_schema, cut, changed("DROP TABLE concern")]
+)
 def test_a_chosen_index_that_does_not_fit_is_made_anew(
     filled: Path, tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from signalpy_audit_trail.batching import batches
 from signalpy_audit_trail.index.expected import COLUMNS, Expected, Numbers, expect
 from signalpy_audit_trail.index.schema import BLOCK
+from signalpy_audit_trail.legible import legible
 from signalpy_audit_trail.store import IndexState
 
 WHOLE: Final = ""
@@ -36,7 +37,7 @@ def parts_of(path: Path, count: int) -> Sequence[str]:
     """Return the parts in which ``count`` processes compare the index at ``path``."""
     try:
         if path.exists():
-            with closing(_open(path)) as connection:
+            with legible(), closing(_open(path)) as connection:
                 return parts_in(connection, count)
     except sqlite3.Error:
         pass  # why it cannot be read is found by who compares it
@@ -64,7 +65,7 @@ def check_index(path: Path, origin: str, leaves: Leaves, part: str = WHOLE, told
     if not path.exists():
         return IndexState(None)
     try:
-        with closing(_open(path)) as connection:
+        with legible(), closing(_open(path)) as connection:
             connection.execute("BEGIN")
             if connection.execute("SELECT origin FROM state").fetchone() != (origin,):
                 return IndexState(None, "the index is of another trail")

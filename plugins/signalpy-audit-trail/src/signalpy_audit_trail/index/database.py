@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from signalpy_audit_trail.index.guard import Guard
 from signalpy_audit_trail.index.schema import APPLICATION_ID, FIRST_TERM, TABLES, VERSION, WORDS
+from signalpy_audit_trail.legible import legible
 from signalpy_audit_trail.private import make_file
 from signalpy_audit_trail.store import StoreError, StoreForeign
 
@@ -134,7 +135,8 @@ class Database:
         place = "" if self._guard is None else self.path
         connection = sqlite3.connect(place, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         try:
-            self._prepare(connection)
+            with legible():
+                self._prepare(connection)
         except BaseException:
             connection.close()
             raise

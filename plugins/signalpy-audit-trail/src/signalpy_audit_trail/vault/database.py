@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from signalpy.errors import SignalPyError
+from signalpy_audit_trail.legible import legible
 from signalpy_audit_trail.private import make_file, may_write
 from signalpy_audit_trail.store import StoreError, WriteFailed
 from signalpy_audit_trail.stores.sqlite.failures import errno_of
@@ -136,7 +137,8 @@ class Database:
     @contextmanager
     def _told(self, what: str, kind: Callable[..., VaultError] = VaultError) -> Iterator[None]:
         try:
-            yield
+            with legible():
+                yield
         except (sqlite3.Error, OSError) as error:
             if isinstance(error, SignalPyError):  # told already
                 raise

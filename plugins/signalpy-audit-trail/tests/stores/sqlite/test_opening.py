@@ -121,6 +121,12 @@ def scribbled(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
+def no_text_in_the_schema(path: Path) -> None:
+    content = path.read_bytes()
+    assert b"CREATE TABLE leaf" in content
+    path.write_bytes(content.replace(b"CREATE TABLE leaf", b"CREATE T\xc1BLE leaf", 1))
+
+
 def without_leaves(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE leaf")
@@ -138,7 +144,9 @@ def read(path: Path) -> None:
         list(reader.leaves())
 
 
-@pytest.mark.parametrize("harm", [cut, cut_to_the_header, scribbled, without_leaves, without_origin])
+@pytest.mark.parametrize(
+    "harm", [cut, cut_to_the_header, scribbled, no_text_in_the_schema, without_leaves, without_origin]
+)
 def test_a_damaged_database_is_one_clear_line(filled: Path, tmp_path: Path, harm: Callable[[Path], None]) -> None:
     """Damage is told to writers and readers as what it is, and nothing is altered."""
     shutil.rmtree(tmp_path / "trail.db.writers")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from signalpy_audit_trail.legible import legible
 from signalpy_audit_trail.private import may_write
 from signalpy_audit_trail.store import StoreDamaged, StoreError, StoreForeign, StoreFormat
 from signalpy_audit_trail.stores.sqlite.failures import translated
@@ -65,7 +66,8 @@ def is_trail(layout: Layout) -> bool:
             raise StoreForeign(f"{path}: expected the database of a trail, found no file; give another path", path=path)
         if not status.st_size:
             return _is_new(layout)
-        identity = _identity(layout)
+        with legible():
+            identity = _identity(layout)
     except FileNotFoundError:
         return _is_new(layout)
     except sqlite3.Error as error:

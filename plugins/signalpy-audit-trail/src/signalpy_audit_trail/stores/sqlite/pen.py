@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from errno import EACCES
 from typing import Final
 
+from signalpy_audit_trail.legible import legible
 from signalpy_audit_trail.private import make_file, make_folder, sync_folder
 from signalpy_audit_trail.store import StoreDamaged, StoreError, WriteFailed
 from signalpy_audit_trail.stores.sqlite.derived import Derived
@@ -169,7 +170,8 @@ class Pen:
     @contextmanager
     def _translating(self) -> Iterator[None]:
         try:
-            yield
+            with legible():
+                yield
         except sqlite3.Error as error:
             raise translated(error, self._layout.database, writing=True, wait=self._wait) from error
 

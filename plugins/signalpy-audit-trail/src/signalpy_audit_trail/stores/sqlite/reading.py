@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from signalpy_audit_trail.legible import legible
 from signalpy_audit_trail.store import StoreClosed, StoreMissing
 from signalpy_audit_trail.stores.sqlite.failures import translated
 from signalpy_audit_trail.stores.sqlite.layout import Layout
@@ -46,7 +47,8 @@ class Reading:
             for attempt in range(_ATTEMPTS):
                 tables = self._current()
                 try:
-                    answer = _answered(tables, question)
+                    with legible():
+                        answer = _answered(tables, question)
                 except sqlite3.Error as error:
                     if attempt + 1 < _ATTEMPTS and self._changed():
                         continue
@@ -78,7 +80,8 @@ class Reading:
             raise StoreMissing(f"{path}: there is no trail", path=path)
         signature = self._sign(frozen=True)
         try:
-            opened = connect_reading(self.layout, wait=self._wait)
+            with legible():
+                opened = connect_reading(self.layout, wait=self._wait)
         except sqlite3.Error as error:
             raise translated(error, path, writing=False, wait=self._wait) from error
         self._signature = signature if opened.frozen else signature[:2]
