@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,33 @@ def test_a_torn_tree_is_mended(tmp_path_factory: pytest.TempPathFactory, data: s
     assert (100, leaves.root(100)) == tree.head()
     assert leaves.root(77) == tree.root(77)
     tree.close()
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_it_is_whole_below_its_size_wherever_an_append_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """Readers find every node, and a writer that lives goes on, where one was killed or had no room between levels."""
+    leaves = Leaves(40)
+    tree, living = opened(tmp_path / "tree", leaves, 7), opened(tmp_path / "tree", leaves, 7)
+    reader, left, write = TreeReader(tmp_path / "tree"), iter(range(writes)), os.pwrite
+
+    def cut_off(descriptor: int, data: bytes, offset: int) -> int:
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, "no room")
+        return write(descriptor, data, offset)
+
+    with monkeypatch.context() as patched, suppress(OSError):
+        patched.setattr(os, "pwrite", cut_off)
+        tree.append(leaves.all[7:33])
+    size = reader.size()
+    for level in range(size.bit_length()):
+        assert (size >> level) * HASH_SIZE == len(reader.nodes(level, 0, size >> level))
+    assert leaves.root(size) == reader.root(size)
+    living.catch_up(leaves, 40)
+    assert (40, leaves.root(40)) == living.head()
+    for found in (tree, living, reader):
+        found.close()
 
 
 def test_what_was_not_synced_is_made_anew_after_a_crash(tmp_path: Path) -> None:

@@ -122,14 +122,17 @@ class TreeWriter(TreeReader):
     def append(self, leaves: Sequence[bytes]) -> None:
         """Adds leaves that are durable.
 
+        The lowest level, which says how many leaves the tree covers, is written last: what it covers is always whole.
+
         :raises OSError: the tree could not be written; it is caught up in a later turn.
         """
         if self._edge is None:
             self._edge = Edge.read(self.size(), self.node)
         edge, self._edge = self._edge, None
         start = edge.size
-        for level, nodes in enumerate(edge.extend([leaf_hash(leaf) for leaf in leaves])):
-            _write(self._descriptor(level), b"".join(nodes), (start >> level) * HASH_SIZE)
+        levels = edge.extend([leaf_hash(leaf) for leaf in leaves])
+        for level in reversed(range(len(levels))):
+            _write(self._descriptor(level), b"".join(levels[level]), (start >> level) * HASH_SIZE)
         self._edge = edge
 
     def head(self) -> tuple[int, bytes]:
