@@ -200,6 +200,12 @@ class TestFiles:
         assert f"its module acme_orders would be imported from {front / 'acme_orders.py'}" in message
         assert not shop.imported
 
+    def test_a_record_that_cannot_be_read(self, shop: Site) -> None:
+        """It is one problem of that plugin, and everything else is examined."""
+        (shop.root / "acme_orders-1.0.dist-info" / "RECORD").write_bytes(b"\xff")
+        expected = "its RECORD cannot be read. Install it again, or find out who did it."
+        assert [("acme-orders", expected)] == problems(shop, "files")
+
     def test_a_module_that_is_gone(self, shop: Site) -> None:
         """And code that is not there at all."""
         (shop.root / "acme_orders.py").unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import tomllib
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -168,6 +169,29 @@ class TestInspection:
         record.write_text(re.sub(r"acme_x/part\.py,.*", f"acme_x/part.py,{algorithm}={digest},6", record.read_text()))
         assert (() if algorithm == "sha512" else ("acme_x/part.py",)) == inspected(site).changed
 
+    @pytest.mark.parametrize(
+        "content", [b"\xff,,\n", b"x" * 200_000 + b",,\n"], ids=["no UTF-8", "a field too large for CSV"]
+    )
+    def test_a_record_that_cannot_be_read(self, site: Site, content: bytes) -> None:
+        """It is a problem of this one distribution, and never an error of whoever looks."""
+        (self.info / "RECORD").write_bytes(content)
+        assert (["its RECORD cannot be read"], None) == (inspected(site).problems, inspected(site).sha256)
+        expected = [{"name": "acme-x", "version": "1.0", "record_sha256": None}]
+        assert expected == inventory(["acme-x"], path=site.path)
+
+    @pytest.mark.parametrize("row", ["a\0b.py,sha256=x,", "acme_x/part.py,sha256=é,", "acme_x,sha256=x,"])
+    def test_a_line_that_names_no_file_or_gives_no_hash(self, site: Site, row: str) -> None:
+        """What cannot be a file or a hash counts as changed."""
+        with (self.info / "RECORD").open("a", encoding="utf-8") as record:
+            record.write(f"{row}\n")
+        assert (row.partition(",")[0],) == inspected(site).changed
+
+    def test_a_pipe_in_place_of_a_file(self, site: Site) -> None:
+        """A pipe is not waited for."""
+        (site.root / "acme_x" / "part.py").unlink()
+        os.mkfifo(site.root / "acme_x" / "part.py")
+        assert ("acme_x/part.py",) == inspected(site).changed
+
     def test_many_are_counted(self, site: Site) -> None:
         """A message names some, and says how many more there are."""
         for number in range(5):
@@ -209,16 +233,20 @@ class TestFile:
 
     def test_no_password_gets_into_it(self, site: Site) -> None:
         """Should an installer have left one in the address, it is left out."""
-        origin = {"url": "https://user:hush@index.invalid/x.whl", "hash": None}
+        origin = {"url": "https://user:hu@sh@index.invalid/x.whl", "hash": None, "other": [None]}
         site.install(
             "signalpy-a", entry_points="[signalpy.components]\na = a:A\n", files={"direct_url.json": json.dumps(origin)}
         )
         [locked] = lock_of(scan(PluginSettings(), path=site.path).installed).distribution
-        assert {"url": "https://user@index.invalid/x.whl"} == locked.origin
+        assert {"url": "https://user@index.invalid/x.whl", "other": []} == locked.origin
 
-    def test_an_origin_that_is_no_json(self, site: Site) -> None:
+    @pytest.mark.parametrize(
+        "content", [b"broken", b"\xff", b'{"a":' + b"[" * 100_000], ids=["no JSON", "no UTF-8", "too deep"]
+    )
+    def test_an_origin_that_is_no_json(self, site: Site, content: bytes) -> None:
         """A broken direct_url.json is locked as unreadable, so that a later good one is a difference."""
-        site.install("signalpy-a", entry_points="[signalpy.components]\na = a:A\n", files={"direct_url.json": "broken"})
+        info = site.install("signalpy-a", entry_points="[signalpy.components]\na = a:A\n")
+        (info / "direct_url.json").write_bytes(content)
         assert {"unreadable": True} == lock_of(scan(PluginSettings(), path=site.path).installed).distribution[0].origin
 
     def test_it_is_the_same_every_time(self, locked: Site) -> None:
@@ -268,6 +296,16 @@ class TestCompared:
         assert "changed after it was installed: signalpy_orders.py" in orders.reason
         assert State.DISCOVERED is found(discovery, "other").state
         assert not locked.imported
+
+    def test_a_record_that_cannot_be_read_is_a_difference(self, locked: Site) -> None:
+        """Also where it could not be read when it was locked; the others load."""
+        (locked.root / "signalpy_orders-1.0.dist-info" / "RECORD").write_bytes(b"\xff")
+        for _ in range(2):
+            orders = found(under(locked), "orders")
+            assert State.ALTERED is orders.state
+            assert "its RECORD cannot be read" in orders.reason
+            assert State.DISCOVERED is found(under(locked), "other").state
+            write(locked.root.parent / "signalpy.lock", lock_of(scan(PluginSettings(), path=locked.path).installed))
 
     def test_a_removed_file_is_named(self, locked: Site) -> None:
         """So is one that is gone."""

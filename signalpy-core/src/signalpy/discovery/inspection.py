@@ -28,16 +28,20 @@ class Inspection:
     :param changed: files that are missing or do not have the hash that RECORD gives.
     :param unhashed: files that RECORD lists without a hash, so that nobody can tell whether they are as they were.
     :param unlisted: importable files in its packages that RECORD does not list; such a one can stand in for a module.
+    :param unreadable: there is a RECORD that cannot be read, so that nothing else is known.
     """
 
     sha256: str | None
     changed: tuple[str, ...]
     unhashed: tuple[str, ...]
     unlisted: tuple[str, ...]
+    unreadable: bool = False
 
     @property
     def problems(self) -> list[str]:
         """What is wrong, each in a few words."""
+        if self.unreadable:
+            return ["its RECORD cannot be read"]
         told = (
             ("changed after it was installed", self.changed),
             ("in RECORD without a hash", self.unhashed),
@@ -47,11 +51,11 @@ class Inspection:
 
 
 def inspect(metadata: Metadata) -> Inspection:
-    """Reads every file that RECORD lists.
-
-    :raises UnicodeDecodeError: if RECORD is not UTF-8.
-    """
-    listed = rows(metadata)
+    """Reads every file that RECORD lists."""
+    try:
+        listed = rows(metadata)
+    except ValueError:
+        return Inspection(None, (), (), (), unreadable=True)
     digests = {row.path: _digest(content_of(metadata, row.path)) for row in listed if row.hash or row.needs_hash}
     unhashed = tuple(row.path for row in listed if not row.hash and row.needs_hash)
     unlisted = tuple(sorted(_unlisted(metadata, listed)))
@@ -92,7 +96,7 @@ def _holds(metadata: Metadata, row: Row, digest: bytes) -> bool:
         return False
     if algorithm != "sha256":
         digest = hashlib.new(algorithm, content_of(metadata, row.path) or b"").digest()
-    return hmac.compare_digest(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), expected.rstrip("="))
+    return hmac.compare_digest(base64.urlsafe_b64encode(digest).rstrip(b"="), expected.rstrip("=").encode())
 
 
 def _unlisted(metadata: Metadata, listed: list[Row]) -> Iterator[str]:

@@ -28,7 +28,7 @@ _HEAD: Final = """\
 # The installed plugins as somebody looked at them. Written by: signalpy lock. Compared by: signalpy lock --check
 
 """
-_PASSWORD: Final = re.compile(r"(://[^/@]*):[^/@]*@")
+_PASSWORD: Final = re.compile(r"(://[^/@:]*):[^/]*@")
 
 
 class Locked(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -115,7 +115,7 @@ def differences(installed: Installed, locked: Locked) -> list[str]:
         return [f"version {installed.version} is installed, {locked.version} is locked"]
     now = inspect(installed.metadata)
     found = []
-    if now.sha256 != locked.files_sha256:
+    if now.unreadable or now.sha256 != locked.files_sha256:
         found += now.problems or ["its files are not those that were locked, and neither is its RECORD"]
     if origin_of(installed) != locked.origin:
         found.append("it was installed from another place")
@@ -147,12 +147,12 @@ def is_editable(installed: Installed) -> bool:
 
 def origin_of(installed: Installed) -> dict[str, Any] | None:
     """What ``direct_url.json`` says, without passwords; ``None`` if it came from an index."""
-    text = installed.metadata.read_text("direct_url.json")
-    if not text:
-        return None
     try:
+        text = installed.metadata.read_text("direct_url.json")
+        if not text:
+            return None
         origin = msgspec.json.decode(text.encode(), type=dict[str, Any])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {"unreadable": True}
     if isinstance(origin.get("url"), str):
         origin["url"] = _PASSWORD.sub(r"\1@", origin["url"])
@@ -163,4 +163,6 @@ def _plain(value: Any) -> Any:
     """``value`` without the nulls, which TOML cannot say."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items() if item is not None}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value if item is not None]
+    return value

@@ -44,14 +44,23 @@ class Row:
 
 
 def rows(metadata: Metadata) -> list[Row]:
-    """The lines of RECORD; empty where there is none, as for a distribution that no installer has written."""
+    """The lines of RECORD; empty where there is none, as for a distribution that no installer has written.
+
+    :raises ValueError: if it is there and is no RECORD: not UTF-8 (a ``UnicodeDecodeError``), or no CSV.
+    """
     text = metadata.read_text("RECORD") or ""
-    return [Row(line[0], line[1] if len(line) > 1 else "") for line in csv.reader(text.splitlines()) if line]
+    try:
+        return [Row(line[0], line[1] if len(line) > 1 else "") for line in csv.reader(text.splitlines()) if line]
+    except csv.Error as error:
+        raise ValueError(f"RECORD is no CSV: {error}") from None
 
 
 def record_sha256(metadata: Metadata) -> str | None:
-    """SHA-256 of the RECORD file, in hex, as ``sha256sum`` prints it; ``None`` where there is none."""
-    own = next((row for row in rows(metadata) if row.path.endswith(".dist-info/RECORD")), None)
+    """SHA-256 of the RECORD file, in hex, as ``sha256sum`` prints it; ``None`` where none can be read."""
+    try:
+        own = next((row for row in rows(metadata) if row.path.endswith(".dist-info/RECORD")), None)
+    except ValueError:
+        return None
     content = content_of(metadata, own.path) if own is not None else None
     return hashlib.sha256(content).hexdigest() if content is not None else None
 
@@ -79,12 +88,12 @@ def loaded_inventory(names: Iterable[str]) -> list[dict[str, str | None]]:
 
 
 def content_of(metadata: Metadata, path: str) -> bytes | None:
-    """The content of an installed file; ``None`` if it is not there or cannot be read."""
+    """The content of an installed file; ``None`` if it is not there, cannot be read, or is a pipe or a device."""
     try:
-        content: bytes = metadata.locate_file(path).read_bytes()
-    except (OSError, KeyError):
+        file = metadata.locate_file(path)
+        return bytes(file.read_bytes()) if file.is_file() else None
+    except (OSError, KeyError, ValueError):  # a name may have a NUL in it
         return None
-    return content
 
 
 def _item(name: str, metadata: Metadata | None) -> dict[str, str | None]:

@@ -9,7 +9,6 @@ from signalpy.configuration import Configuration
 from signalpy.discovery.inspection import inspect
 from signalpy.discovery.installed import Installed, Reading
 from signalpy.discovery.lock import compared, is_editable, read
-from signalpy.discovery.records import rows
 from signalpy.doctor.finding import Finding, Level
 from signalpy.errors import ConfigError
 
@@ -35,10 +34,11 @@ def lock(configuration: Configuration, reading: Reading, let_in: Iterable[Instal
 def files(let_in: Iterable[Installed]) -> Iterator[Finding]:
     """Files of plugins that are not as they were installed; and what cannot be told."""
     for item in let_in:
-        for problem in inspect(item.metadata).problems:
+        found = inspect(item.metadata)
+        for problem in found.problems:
             yield Finding("files", Level.PROBLEM, item.name, f"{problem}. Install it again, or find out who did it.")
         if is_editable(item):
             message = "it is installed as editable: no RECORD and no lock covers its sources"
             yield Finding("files", Level.NOTE, item.name, message)
-        elif not rows(item.metadata):
+        elif found.sha256 is None and not found.unreadable:
             yield Finding("files", Level.NOTE, item.name, "it has no RECORD, so nobody can tell whether it was changed")

@@ -63,7 +63,7 @@ def _files(metadata: Metadata) -> Iterator[str]:
             inside = ".dist-info/" not in row.path and "__pycache__/" not in row.path
             if inside and row.needs_hash and not row.outside:
                 yield row.path
-    except UnicodeDecodeError:
+    except ValueError:
         return
 
 

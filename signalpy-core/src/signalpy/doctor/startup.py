@@ -64,7 +64,7 @@ def _owners(every: Iterable[Metadata]) -> dict[Path, Metadata]:
     for metadata in every:
         try:
             listed = [row.path for row in rows(metadata) if row.path.endswith(".pth") and not row.outside]
-        except UnicodeDecodeError:
+        except ValueError:
             continue
         for path in listed:
             found[Path(metadata.locate_file(path)).resolve()] = metadata
