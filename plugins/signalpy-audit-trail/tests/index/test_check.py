@@ -125,6 +125,20 @@ def test_a_text_that_the_index_does_not_have_is_not_nothing(lying: Any) -> None:
     assert "something else of record 0" in whole.difference
 
 
+@pytest.mark.parametrize("scheme", ["file", "sqlite"])
+def test_subjects_after_many_records_without_any_are_right(tmp_path: Path, scheme: str) -> None:
+    """More records than are compared at a time are about nobody, and those behind them are: nothing is wrong."""
+    url, count = f"{scheme}:{tmp_path}/trail", 3000
+    with closing(open_store(url, guest=True)) as store:
+        commit(
+            store, [Draft(id=str(number), body=body(number, subjects=[], data="x" * 200)) for number in range(count)]
+        )
+        commit(store, [Draft(id=str(number), body=body(number)) for number in range(count, count + 10)])
+    with closing(open_reader(url)) as reader:
+        reader.reindex()
+        assert (count + 10, "", None) == reader.check_index()
+
+
 def test_an_index_of_sqlite_that_does_not_fit_the_rows(lying: Any, tmp_path: Path) -> None:
     """A row that one of SQLite's own indexes does not know would never be found by a search: said to be damage."""
     with closing(sqlite3.connect(tmp_path / "index", isolation_level=None)) as connection:

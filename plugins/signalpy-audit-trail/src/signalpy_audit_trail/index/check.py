@@ -137,11 +137,11 @@ class _Span:
 
     def _differences(self, expected: Expected) -> Iterator[tuple[int, int, str]]:
         """Yields positions, what comes first of several at one position, and the difference in words."""
-        rows = self._rows.fetchmany(len(expected.rows))
+        rows = _next(self._rows, len(expected.rows))
         if rows != expected.rows:
             seq, what = _in_rows(rows, expected.rows)
             yield seq, 0, what
-        concerns = self._concerns.fetchmany(len(expected.concerns))
+        concerns = _next(self._concerns, len(expected.concerns))
         if concerns != expected.concerns:
             seq = min(seq for seq, _ in {*concerns} ^ {*expected.concerns})
             yield seq, 1, f"the index names other subjects of record {seq}"
@@ -150,6 +150,11 @@ class _Span:
             if known is None or known[0] > earliest or known[1] < latest:
                 seq = block * BLOCK
                 yield seq, 2, f"the index says other times of the records from {seq} on"
+
+
+def _next(cursor: sqlite3.Cursor, count: int) -> list[tuple[Any, ...]]:
+    """The next ``count`` rows; asked for none, ``fetchmany`` would give all that are left."""
+    return cursor.fetchmany(count) if count else []
 
 
 def _in_rows(rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, ...]]) -> tuple[int, str]:
