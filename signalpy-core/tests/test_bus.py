@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -417,6 +418,33 @@ async def test_invoke_sync_works_from_a_thread_and_not_on_the_loop() -> None:
             kernel.bus.invoke_sync("accounts.raw", {})
     with pytest.raises(LifecycleError):
         await asyncio.to_thread(kernel.bus.invoke_sync, "accounts.raw", {})
+
+
+def test_invoke_sync_does_not_wait_for_a_loop_that_is_closed() -> None:
+    """A thread whose call was under way when somebody closed the loop learns it."""
+
+    @component("slow", version="1")
+    class Slow:
+        @runnable("work")
+        async def work(self, params: Any) -> None:
+            under_way.set()
+            await asyncio.Event().wait()
+
+    under_way = asyncio.Event()
+    loop = asyncio.new_event_loop()
+    kernel = kernel_of(Slow)
+    loop.run_until_complete(kernel.boot())
+    with ThreadPoolExecutor(1) as pool:
+
+        async def ask() -> Future[None]:
+            asked = pool.submit(kernel.bus.invoke_sync, "slow.work")
+            await under_way.wait()
+            return asked
+
+        asked = loop.run_until_complete(ask())
+        loop.close()
+        with pytest.raises(LifecycleError, match="was closed before it could answer"):
+            asked.result(timeout=10)
 
 
 async def test_nothing_runs_before_boot_or_after_shutdown() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, Final, TypeVar, Unpack, cast
 
 from signalpy.bus.dispatcher import OWN, Dispatcher, Routes
 from signalpy.bus.gate import Locked
@@ -15,6 +15,9 @@ from signalpy.errors import LifecycleError
 from signalpy.operation import OUTSIDE, PLAIN, Call, Context, Publication, by, context_of, enter, leave, read_here
 
 T = TypeVar("T")
+
+LOOK: Final = 0.5
+"""Seconds between two looks of a waiting thread whether the loop is still there."""
 
 
 class Bus:
@@ -183,10 +186,34 @@ class Bus:
             raise LifecycleError(
                 f"{name} would block the loop that it waits for. On the loop's own thread use: await bus.{plain}(…)."
             )
-        result, error = asyncio.run_coroutine_threadsafe(_outcome(make()), loop).result()
+        result, error = _awaited(name, _outcome(make()), loop)
         if error is not None:
             raise error
         return cast("T", result)
+
+
+def _awaited(name: str, outcome: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
+    """What ``outcome`` returns on ``loop``.
+
+    :raises LifecycleError: if that loop is closed meanwhile: nothing would ever answer.
+    """
+    try:
+        asked = asyncio.run_coroutine_threadsafe(outcome, loop)
+    except RuntimeError:
+        outcome.close()
+        raise _closed(name) from None
+    while True:
+        try:
+            return asked.result(LOOK)
+        except TimeoutError:  # of the wait; the operation's own comes as its outcome
+            if loop.is_closed() and not asked.done():
+                raise _closed(name) from None
+
+
+def _closed(name: str) -> LifecycleError:
+    return LifecycleError(
+        f"{name}: the kernel's event loop was closed before it could answer. Shut down first: await kernel.shutdown()."
+    )
 
 
 async def _outcome(operation: Coroutine[Any, Any, T]) -> tuple[T | None, BaseException | None]:
