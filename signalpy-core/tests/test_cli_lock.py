@@ -119,7 +119,7 @@ class TestCheck:
         ]
         done = shop.signalpy("lock", "--check")
         assert (1, expected) == (done.returncode, done.stdout.splitlines())
-        assert done.stderr.startswith("signalpy: 4 of the plugins are not as ")
+        assert done.stderr.startswith("signalpy: 4 plugins are not as ")
         assert done.stderr.endswith("signalpy.lock has them. If that is meant: signalpy lock\n")
         assert not shop.imported
 

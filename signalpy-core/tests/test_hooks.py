@@ -414,6 +414,30 @@ async def test_arguments_may_stand_in_any_order() -> None:
     assert ["activated", "activated", "math.double"] == seen
 
 
+@pytest.mark.parametrize(
+    ("options", "raised"),
+    [({}, HookError), ({"on_error": "deny"}, Refused), ({"timeout": 5}, HookError), ({"on_error": "isolate"}, None)],
+)
+async def test_a_forgotten_await_is_no_result(options: dict[str, Any], raised: type[Exception] | None) -> None:
+    """Who returns proceed() itself has let nothing run: the caller is told, and the hook is named."""
+
+    class Forgetful:
+        @hookimpl(**options)
+        async def signalpy_invoke(self, call: Any, proceed: Any) -> Any:
+            return proceed()
+
+    kernel = await booted(Forgetful())
+    if raised is None:
+        assert 4 == await kernel.bus.invoke("math.double", {"n": 2})
+    else:
+        with pytest.raises(raised) as told:
+            await kernel.bus.invoke("math.double", {"n": 2})
+        why = told.value.__cause__ or told.value
+        assert "returned proceed() without awaiting it" in str(why)
+        assert "Forgetful" in str(why)
+    await kernel.shutdown()
+
+
 async def test_a_notice_that_raises_is_logged_and_the_others_are_told(caplog: pytest.LogCaptureFixture) -> None:
     """One broken listener keeps nothing from the others and nothing from the kernel."""
     seen: list[str] = []

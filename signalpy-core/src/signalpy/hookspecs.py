@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 
 import pluggy
 
+from signalpy.errors import HookError
 from signalpy.isolation import CHOICES, OnError
 
 if TYPE_CHECKING:
@@ -159,12 +160,12 @@ def hookimpl(
     :param on_error: what its own exception does: ``"raise"`` (default) it, ``"isolate"`` it (log, and go on without
         this hook), or ``"deny"`` the operation.
     :param timeout: seconds that it may take itself, what it awaits in ``proceed`` not counted.
-    :raises ValueError: for an unknown ``on_error`` or a timeout that is not positive.
+    :raises HookError: for an unknown ``on_error`` or a timeout that is not positive.
     """
     if on_error is not None and on_error not in CHOICES:
-        raise ValueError(f"hookimpl: on_error must be 'raise', 'isolate' or 'deny', found {on_error!r}")
+        raise HookError(f"hookimpl: on_error must be 'raise', 'isolate' or 'deny', found {on_error!r}")
     if timeout is not None and not timeout > 0:
-        raise ValueError(f"hookimpl: timeout must be a positive number of seconds, found {timeout!r}")
+        raise HookError(f"hookimpl: timeout must be a positive number of seconds, found {timeout!r}")
     options = HookOptions(_texts(targets), _texts(before), _texts(after), on_error, timeout, tryfirst, trylast)
 
     def mark(target: F) -> F:

@@ -47,14 +47,16 @@ def _check(given: Options, *, as_json: bool) -> None:
     path = _path(given)
     found = compared(read(path), _wanted(given), given.reading.installed)
     if as_json:
-        told = [{"distribution": name, "differences": words} for name, words in found.items()]
-        print_json({"lockfile": str(path), "holds": not found, "differences": told})
+        differences = [{"distribution": name, "differences": words} for name, words in found.items()]
+        print_json({"lockfile": str(path), "holds": not found, "differences": differences})
     else:
         for name, words in found.items():
             say(f"{name}: {'; '.join(words)}")
     if found:
         advice = "If that is meant: signalpy lock"
-        raise Refusal(f"{len(found)} of the plugins are not as {path} has them. {advice}")
+        one = len(found) == 1
+        told = f"1 plugin is not as {path} has it" if one else f"{len(found)} plugins are not as {path} has them"
+        raise Refusal(f"{told}. {advice}")
     if not as_json:
         click.echo(f"every plugin is as {path} has it")
         click.echo(NOT_COVERED)

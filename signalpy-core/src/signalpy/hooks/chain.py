@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from types import CoroutineType
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
@@ -180,7 +181,9 @@ def _interceptor(item: Implementation, inner: Run, change: Change) -> Run:
     async def intercept(operation: Any) -> Any:
         step = Step(item, operation, inner, change)
         try:
-            return await call(operation, step)
+            result = await call(operation, step)
+            if type(result) is CoroutineType:
+                _awaited(item, step, result)
         except BaseException as error:
             if error is not step.error:
                 _note(error, item)
@@ -189,6 +192,7 @@ def _interceptor(item: Implementation, inner: Run, change: Change) -> Run:
             step.operation = None
             if step.inside:
                 await step.outside()
+        return result
 
     return intercept
 
@@ -199,7 +203,9 @@ def _guarded(item: Implementation, call: Callable[..., Awaitable[Any]], inner: R
     async def intercept(operation: Any) -> Any:
         step = TimedStep(item, operation, inner, change)
         try:
-            return await _timed(item, call, operation, step)
+            result = await _timed(item, call, operation, step)
+            if type(result) is CoroutineType:
+                _awaited(item, step, result)
         except BaseException as error:
             if error is step.error or breaks_off(error):
                 raise
@@ -213,6 +219,8 @@ def _guarded(item: Implementation, call: Callable[..., Awaitable[Any]], inner: R
                 raise
             item.passed_over += 1
             log.exception("hook %s failed and is passed over", item)
+        else:
+            return result
         finally:
             step.operation = None
             if step.inside:
@@ -247,6 +255,20 @@ def _caller(item: Implementation) -> Callable[..., Awaitable[Any]]:
     if item.takes[0] == "proceed":
         return lambda operation, step: function(step, operation)
     return function
+
+
+def _awaited(item: Implementation, step: Step, result: CoroutineType[Any, Any, Any]) -> None:
+    """Refuses what a forgotten ``await`` gives: the caller would take it for the result, and nothing has run."""
+    if result.cr_code in _GOES_INWARD and step.result is _NOTHING and step.error is None:
+        result.close()
+        raise HookError(
+            f"{item} returned proceed() without awaiting it, so nothing ran. Use: return await proceed()",
+            plugin=item.plugin,
+            hook=item.hook,
+        )
+
+
+_GOES_INWARD: Final = (Step.__call__.__code__, TimedStep.__call__.__code__)
 
 
 def _note(error: BaseException, item: Implementation) -> None:
