@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from signalpy_audit_trail.batching import batches
 from signalpy_audit_trail.index.expected import COLUMNS, Expected, Numbers, expect
-from signalpy_audit_trail.index.schema import BLOCK
+from signalpy_audit_trail.index.schema import BLOCK, TABLES
 from signalpy_audit_trail.legible import legible
 from signalpy_audit_trail.store import IndexState
 
@@ -28,6 +28,14 @@ _LEAST: Final = 16 * BLOCK
 _LOWEST, _HIGHEST = -(1 << 63), (1 << 63) - 1
 _ROWS: Final = f"SELECT {COLUMNS} FROM record WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 (our own names)
 _CONCERNS: Final = "SELECT seq, subject FROM concern WHERE seq BETWEEN ? AND ? ORDER BY seq, subject"
+_ELSEWHERE: Final = """
+SELECT this.seq FROM record AS this LEFT JOIN record AS last ON last.seq = this.seq - 1
+WHERE this.seq BETWEEN ? AND ? AND NOT (this.segment = this.seq AND this.byte = 0)
+AND NOT coalesce(this.segment = last.segment AND this.byte = last.byte + last.length + 1, 0)
+ORDER BY this.seq LIMIT 1
+"""
+"""Records that neither begin a segment nor follow upon the one before."""
+_DEFINED: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql > '' AND name NOT GLOB 'sqlite_*'"
 
 Leaves = Callable[[int, int], Iterable[tuple[int, bytes]]]
 Told = Callable[[int], object]
@@ -54,12 +62,15 @@ def parts_in(connection: sqlite3.Connection, count: int) -> Sequence[str]:
     return [first, *map("-".join, zip(starts, stops, strict=True)), *others]
 
 
-def check_index(path: Path, origin: str, leaves: Leaves, part: str = WHOLE, told: Told = lambda _: None) -> IndexState:
+def check_index(
+    path: Path, origin: str, leaves: Leaves, part: str = WHOLE, told: Told = lambda _: None, *, placed: bool = True
+) -> IndexState:
     """Compares the index at ``path`` with the log.
 
     :param leaves: gives positions and leaves from a position to before another.
     :param part: one of `parts_of`, if not all is to be compared.
     :param told: called with the number of records compared since it was called last.
+    :param placed: whether the log has segments, and the index says where in them the records lie.
     :returns: how many records it knows, and the first difference.
     """
     if not path.exists():
@@ -69,13 +80,21 @@ def check_index(path: Path, origin: str, leaves: Leaves, part: str = WHOLE, told
             connection.execute("BEGIN")
             if connection.execute("SELECT origin FROM state").fetchone() != (origin,):
                 return IndexState(None, "the index is of another trail")
-            return compare_index(connection, leaves, part, told)
+            state = compare_index(connection, leaves, part, told, placed=placed)
+            if part in (WHOLE, _TABLES[-1]) and not state.difference and _definitions(connection) != _own_definitions():
+                return IndexState(state.size, "tables or views of the index are not those that the trail makes")
+            return state
     except (sqlite3.Error, TypeError, ValueError) as error:
         return IndexState(None, f"the index cannot be read: {error}")
 
 
 def compare_index(
-    connection: sqlite3.Connection, leaves: Leaves, part: str = WHOLE, told: Told = lambda _: None
+    connection: sqlite3.Connection,
+    leaves: Leaves,
+    part: str = WHOLE,
+    told: Told = lambda _: None,
+    *,
+    placed: bool = False,
 ) -> IndexState:
     """Compares the tables of an index, through a connection to them and within its transaction, with the log."""
     tables, span = (_TABLES, "-") if part == WHOLE else ((part,), "") if part in _TABLES else ((), part)
@@ -87,7 +106,7 @@ def compare_index(
             if sound != "ok":
                 return IndexState(size, f"the index is damaged: {sound}")
         first, _, stop = span.partition("-")
-        return _Span(connection, size, first, stop).compare(leaves, told) if span else IndexState(size)
+        return _Span(connection, size, first, stop, placed=placed).compare(leaves, told) if span else IndexState(size)
     except (sqlite3.Error, TypeError, ValueError) as error:
         return IndexState(None, f"the index cannot be read: {error}")
 
@@ -97,6 +116,16 @@ def _open(path: Path) -> sqlite3.Connection:
     wal = path.with_name(path.name + "-wal")
     how = "mode=ro" if wal.exists() and wal.stat().st_size else "immutable=1"
     return sqlite3.connect(f"file:{quote(str(path.absolute()))}?{how}", uri=True, isolation_level=None)
+
+
+def _definitions(connection: sqlite3.Connection) -> set[tuple[Any, ...]]:
+    return set(connection.execute(_DEFINED))
+
+
+def _own_definitions() -> set[tuple[Any, ...]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(TABLES)
+        return _definitions(connection)
 
 
 def _size(connection: sqlite3.Connection) -> int:
@@ -110,11 +139,12 @@ class _Span:
     What lies before the first record, or behind the last, belongs to the first span or the last.
     """
 
-    def __init__(self, connection: sqlite3.Connection, size: int, first: str, stop: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, size: int, first: str, stop: str, *, placed: bool) -> None:
         self._connection = connection
+        self._placed = placed
         self._size = size
         self._first, self._stop = int(first or 0), int(stop or size)
-        between = (int(first or _LOWEST), int(stop) - 1 if stop else _HIGHEST)
+        self._between = between = (int(first or _LOWEST), int(stop) - 1 if stop else _HIGHEST)
         self._rows = connection.execute(_ROWS, between)
         self._concerns = connection.execute(_CONCERNS, between)
 
@@ -133,6 +163,9 @@ class _Span:
         if beyond is not None:
             what = f"the index knows records that are not there, from {beyond} on"
             return IndexState(self._size, what, beyond)
+        elsewhere = self._connection.execute(_ELSEWHERE, self._between).fetchone() if self._placed else None
+        if elsewhere is not None:
+            return IndexState(self._size, f"the index has record {elsewhere[0]} elsewhere", elsewhere[0])
         return IndexState(self._size)
 
     def _differences(self, expected: Expected) -> Iterator[tuple[int, int, str]]:

@@ -127,7 +127,7 @@ class SqliteReader:
     def check_index_part(self, part: str, told: Callable[[int], None]) -> IndexState:
         """Compare one part of what searching derived with the leaves."""
         if self._chosen is not None:
-            return check_index(self._chosen, self.origin, self._log.leaves, part, told)
+            return check_index(self._chosen, self.origin, self._log.leaves, part, told, placed=False)
         return self._reading.ask(partial(_compared, part=part, told=told))
 
     def close(self) -> None:
