@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signalpy.kernel import Call, Kernel, Operation, Publication, acting_as, component, hookimpl, runnable, subscribe
-from signalpy.operation import Context, Span, current
+from signalpy.operation import Context, current
 from signalpy.runtime import Runtime
+from signalpy.span import Span
 
 
 def test_acting_as_sets_who_acts_and_takes_it_back() -> None:

@@ -16,8 +16,9 @@ import pytest
 
 from signalpy import Call, PluginInfo, Publication, State
 from signalpy.errors import InvalidParams, PolicyDenied
-from signalpy.operation import CURRENT, Context, Fact, Span, Terms
+from signalpy.operation import CURRENT, Context, Fact, Terms
 from signalpy.policy import Verdict
+from signalpy.span import Span
 from signalpy_audit_trail import taken as taken_module
 from signalpy_audit_trail.capture import Capture
 from signalpy_audit_trail.drafting import Drafting

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from signalpy import AuditUnavailable, OutcomeUnrecorded, Publication
 from signalpy.hookspecs import Proceed
-from signalpy.operation import Span
+from signalpy.span import Span
 from signalpy_audit_trail.capture import Capture
 from signalpy_audit_trail.draft import Receipt
 from signalpy_audit_trail.handover import DURABLE, Log, durable, hand, leave

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from signalpy import Publication
 from signalpy.hookspecs import Proceed
-from signalpy.operation import Span
+from signalpy.span import Span
 from signalpy_audit_trail.capture import Capture
 from signalpy_audit_trail.handover import Log, offer
 from signalpy_audit_trail.modes import Standard

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 
 from signalpy.bus.endpoint import not_awaited
 from signalpy.definition import SubscriptionSpec
-from signalpy.operation import CURRENT, Publication, Span, handled
+from signalpy.operation import CURRENT, Publication, handled
+from signalpy.span import Span
 
 DeadLetter: TypeAlias = Callable[[Publication, "Delivery", BaseException], None]
 

@@ -15,8 +15,9 @@ from signalpy.bus.route import CallRoute, EventRoute, Route
 from signalpy.bus.tables import Tables
 from signalpy.hooks import HookRegistry, Implementation
 from signalpy.hookspecs import INVOKE, PUBLISH, RECORD
-from signalpy.operation import OUTSIDE, Operation, Publication, Span, Terms, current_span
+from signalpy.operation import OUTSIDE, Operation, Publication, Terms, current_span
 from signalpy.policy import Policies, Publishing, Verdict
+from signalpy.span import Span
 
 log = logging.getLogger("signalpy.bus")
 

@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from signalpy.definition import RunnableSpec
-from signalpy.operation import Span, current_span
+from signalpy.operation import current_span
 from signalpy.params import Validate, validator
+from signalpy.span import Span
 
 Working: TypeAlias = dict[asyncio.Future[Any], Span | None]
 """What runs in threads, and for which operation."""

@@ -18,9 +18,10 @@ from signalpy.bus.endpoint import Endpoint
 from signalpy.bus.tables import Tables
 from signalpy.errors import ActorMissing, PolicyDenied
 from signalpy.hooks import Implementation, compile_ring
-from signalpy.operation import Call, Operation, Publication, Span, Terms, breaks_off, with_data, with_params
+from signalpy.operation import Call, Operation, Publication, Terms, breaks_off, with_data, with_params
 from signalpy.params import Validate
 from signalpy.policy import Verdict
+from signalpy.span import Span
 
 policy_log = logging.getLogger("signalpy.audit")
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from signalpy.bus import Bus
 from signalpy.bus.dispatcher import ancestors
-from signalpy.operation import CURRENT, Context, Span, breaks_off, surroundings, under
+from signalpy.operation import CURRENT, Context, breaks_off, surroundings, under
+from signalpy.span import Span
 
 log = logging.getLogger("signalpy.kernel")
 

@@ -12,7 +12,7 @@ from weakref import WeakSet
 from signalpy.bus import Dispatcher
 from signalpy.bus.dispatcher import ancestors
 from signalpy.kernel.unit import Roster, Unit
-from signalpy.operation import Span
+from signalpy.span import Span
 
 log = logging.getLogger("signalpy.kernel")
 

@@ -13,7 +13,8 @@ from signalpy.bus.endpoint import not_awaited
 from signalpy.errors import LifecycleError
 from signalpy.kernel.unit import Unit
 from signalpy.kernel.watchdog import Watchdog
-from signalpy.operation import CURRENT, Span, surroundings, under
+from signalpy.operation import CURRENT, surroundings, under
+from signalpy.span import Span
 
 
 class StageSpan(Span, eq=False):
