@@ -419,10 +419,13 @@ async def test_it_is_off_at_nought(caplog: pytest.LogCaptureFixture) -> None:
 
 async def test_it_ends_with_the_kernel() -> None:
     """No thread is left, of kernels one after the other and beside each other, nor of one that does not boot."""
+    before = set(threading.enumerate())
     for _ in range(3):
         async with kernel_of(Seen()), kernel_of(Seen()):
-            assert 2 == sum(thread.name == "signalpy loop watch" for thread in threading.enumerate())
-    assert [] == [thread.name for thread in threading.enumerate() if thread.name.startswith("signalpy")]
+            watching = [thread for thread in threading.enumerate() if thread.name == "signalpy loop watch"]
+            assert 2 == len({*watching} - before)
+    left = set(threading.enumerate()) - before
+    assert [] == [thread.name for thread in left if thread.name.startswith("signalpy")]
 
 
 async def test_several_kernels_name_their_own() -> None:

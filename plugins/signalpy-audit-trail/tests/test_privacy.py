@@ -440,6 +440,7 @@ async def test_a_trail_in_memory_keeps_its_keys_there() -> None:
 
 class Mailed(Event, type="mail.sent"):
     to: str
+    seal: bytes = b"\xff\xfe"  # what no JSON Schema can show as a default
 
 
 async def test_a_rule_that_can_never_match_is_told_when_everything_has_started(

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 
 from signalpy.schemas import KNOWN
+
+
+class _Names(GenerateJsonSchema):
+    """Names of fields are all that is asked: that a default cannot be written as JSON is nobody's concern."""
+
+    ignored_warning_kinds: ClassVar[set[JsonSchemaWarningKind]] = {"skipped-choice", "non-serializable-default"}  # type: ignore[misc]  # a class variable there too
 
 
 def of_calls(targets: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -30,6 +37,6 @@ def of_events() -> dict[str, list[dict[str, Any]]]:
 def _of(model: Any) -> list[dict[str, Any]]:
     try:
         adapter = TypeAdapter(model)
-        return [adapter.json_schema(by_alias=by_alias) for by_alias in (False, True)]
+        return [adapter.json_schema(by_alias=by_alias, schema_generator=_Names) for by_alias in (False, True)]
     except (PydanticUserError, PydanticSchemaGenerationError):
         return []  # it has parts that no schema can express

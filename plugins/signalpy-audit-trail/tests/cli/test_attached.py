@@ -259,6 +259,8 @@ def test_the_end_and_the_numbers_of_the_trail(start: Any, signalpy: Signalpy) ->
     *inside, access = lines(signalpy("--attach", "s", "audit", "tail", "--json", "-n", 4))
     assert (outside, "audit-trail.tail") == (inside, access["action"])
     assert "" == signalpy("--attach", "s", "audit", "tail", "-n", 0).stdout
+    for _ in range(3):
+        signalpy("--attach", "s", "invoke", "shop.sell")
     head, *rows = [line.split() for line in signalpy("--attach", "s", "audit", "tail").stdout.splitlines()]
     first = int(rows[0][0])
     assert ("SEQ", [*range(first, first + 10)]) == (head[0], [int(cells[0]) for cells in rows])
