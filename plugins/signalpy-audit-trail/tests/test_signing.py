@@ -85,6 +85,8 @@ def test_what_is_no_note_is_refused(text: str | bytes) -> None:
         "o\n1\n!\n",
         "\n1\n" + "A" * 43 + "=\n",
         "o\n\u0661\n" + "A" * 43 + "=\n",
+        "o\n18446744073709551616\n" + "A" * 43 + "=\n",
+        "o\n" + "9" * 5000 + "\n" + "A" * 43 + "=\n",
     ],
 )
 def test_what_is_no_checkpoint_is_refused(text: str) -> None:
@@ -125,7 +127,16 @@ def test_a_proof_file_proves_a_record_with_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "c2sp.org/tlog-proof@v1\n\n", "c2sp.org/tlog-proof@v1\nextra AA==\nindex x\n\n", "x\n\ny"]
+    "text",
+    [
+        "",
+        "x\n\ny",
+        "c2sp.org/tlog-proof@v1\n\n",
+        *(
+            f"c2sp.org/tlog-proof@v1\nextra AA==\nindex {index}\n\n"
+            for index in ("x", "03", "-1", "9" * 20, "9" * 5000)
+        ),
+    ],
 )
 def test_what_is_no_proof_is_refused(text: str) -> None:
     """Anything else is a NoteError."""

@@ -7,7 +7,7 @@ import binascii
 from dataclasses import dataclass
 
 from signalpy_audit_trail.merkle.hashing import HASH_SIZE
-from signalpy_audit_trail.signing.note import Note, NoteError
+from signalpy_audit_trail.signing.note import Note, NoteError, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,14 @@ class Checkpoint:
         if len(lines) < 4 or lines[-1] or not all(lines[:-1]):
             raise NoteError("no checkpoint: expected origin, size and root hash, a line each")
         origin, size, root = lines[:3]
-        if not (size.isascii() and size.isdecimal()) or (size != "0" and size.startswith("0")):
-            raise NoteError(f"no checkpoint: bad size {size[:30]!r}")
+        count = number(size, "no checkpoint: bad size")
         try:
             decoded = base64.b64decode(root, validate=True)
         except (binascii.Error, ValueError):
             decoded = b""
         if len(decoded) != HASH_SIZE:
             raise NoteError("no checkpoint: the root hash is no SHA-256 in base64")
-        return cls(origin, int(size), decoded)
+        return cls(origin, count, decoded)
 
 
 def signed_size(note: str) -> int:

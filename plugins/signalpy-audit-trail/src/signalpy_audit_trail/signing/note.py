@@ -18,6 +18,7 @@ LONGEST: Final = 1 << 20
 
 _DASH: Final = "— "
 _KEY_ID: Final = 4
+_MOST: Final = 2**64 - 1
 
 
 class NoteError(ValueError):
@@ -145,6 +146,18 @@ class Signer:
 def name_is_good(name: str) -> bool:
     """Whether a text can name a key: not empty, no white space, no ``+``."""
     return bool(name) and "+" not in name and not any(mark.isspace() for mark in name)
+
+
+def number(text: str, what: str) -> int:
+    """Reads a size or an index: decimal, without leading zeros (C2SP tlog-checkpoint, tlog-proof), and below 2**64.
+
+    :raises NoteError: naming ``what`` it should have been.
+    """
+    short = text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST))
+    found = int(text) if short else 0
+    if not short or str(found) != text or found > _MOST:
+        raise NoteError(f"{what} {text[:30]!r}")
+    return found
 
 
 def _decoded(note: str | bytes) -> str:

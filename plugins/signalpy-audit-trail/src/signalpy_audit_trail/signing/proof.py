@@ -10,7 +10,7 @@ from typing import Final
 from signalpy_audit_trail.merkle.hashing import HASH_SIZE, leaf_hash
 from signalpy_audit_trail.merkle.proofs import verify_inclusion
 from signalpy_audit_trail.signing.checkpoint import Checkpoint
-from signalpy_audit_trail.signing.note import Note, NoteError
+from signalpy_audit_trail.signing.note import Note, NoteError, number
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
 
@@ -45,13 +45,11 @@ class Proof:
             raise NoteError(f"no proof: expected a file that begins with {HEADER!r}")
         if len(lines) < 3 or not lines[1].startswith("extra ") or not lines[2].startswith("index "):
             raise NoteError("no proof of a record: expected a line 'extra …' and a line 'index …'")
-        index = lines[2].removeprefix("index ")
-        if not (index.isascii() and index.isdecimal()):
-            raise NoteError(f"no proof: bad index {index[:30]!r}")
+        index = number(lines[2].removeprefix("index "), "no proof: bad index")
         path = tuple(_decoded(line) for line in lines[3:])
         if any(len(item) != HASH_SIZE for item in path):
             raise NoteError("no proof: a line of the path is no SHA-256 in base64")
-        return cls(_decoded(lines[1].removeprefix("extra ")), int(index), path, checkpoint)
+        return cls(_decoded(lines[1].removeprefix("extra ")), index, path, checkpoint)
 
     def check(self) -> Checkpoint:
         """Checks that the record is in the checkpoint's tree; the signatures are not looked at.
