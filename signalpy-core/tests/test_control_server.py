@@ -374,6 +374,18 @@ class TestClients:
         await asyncio.sleep(0.3)
         assert "running" == (await ask("status"))["state"]
 
+    async def test_who_hangs_up_before_the_refusal_is_no_event(
+        self, kernel: Kernel, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """However many do: nothing is logged of it, least of all a traceback for each."""
+        monkeypatch.setattr(server, "MOST_CONNECTIONS", 0)
+        for _ in range(30):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.setblocking(False)
+                await asyncio.get_running_loop().sock_connect(client, str(folder / "s"))
+        await asyncio.sleep(0.3)
+        assert [] == [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"]
+
     async def test_open_connections_do_not_keep_a_kernel_from_stopping(self, folder: Path) -> None:
         """Neither silent ones nor one whose call runs."""
         kernel = Kernel({"kernel": {"socket": str(folder / "s"), "shutdown_deadline": 0.2}})

@@ -438,6 +438,60 @@ async def test_a_forgotten_await_is_no_result(options: dict[str, Any], raised: t
     await kernel.shutdown()
 
 
+async def test_a_hook_that_tried_again_and_is_passed_over_leaves_the_last_outcome() -> None:
+    """What it overcame is not raised in the place of what came back: the caller would do it once more."""
+    tried: list[int] = []
+
+    @component("shop", version="1")
+    class Shop:
+        @runnable("order")
+        async def order(self, params: Any) -> str:
+            tried.append(len(tried))
+            if len(tried) == 1:
+                raise ConnectionError("the first time")
+            return "ordered"
+
+    class Again:
+        @hookimpl(on_error="isolate")
+        async def signalpy_invoke(self, call: Any, proceed: Any) -> Any:
+            try:
+                await proceed()
+            except ConnectionError:
+                await proceed()
+            raise OSError("its own")
+
+    kernel = Kernel()
+    kernel.discover([Shop])
+    async with kernel:
+        kernel.hooks.register(Again())
+        assert ("ordered", [0, 1]) == (await kernel.bus.invoke("shop.order"), tried)
+
+
+async def test_time_inside_is_not_a_hooks_own_when_it_goes_in_twice_at_once() -> None:
+    """The clock stands still until the last of them is back."""
+
+    @component("slow", version="1")
+    class Slow:
+        @runnable("wait")
+        async def wait(self, params: Any) -> float:
+            mine = 0.5 if waits else 0.0
+            waits.append(mine)
+            await asyncio.sleep(mine)
+            return mine
+
+    class Both:
+        @hookimpl(timeout=0.25)
+        async def signalpy_invoke(self, call: Any, proceed: Any) -> Any:
+            return sum(await asyncio.gather(proceed(), proceed()))
+
+    waits: list[float] = []
+    kernel = Kernel()
+    kernel.discover([Slow])
+    async with kernel:
+        kernel.hooks.register(Both())
+        assert 0.5 == await kernel.bus.invoke("slow.wait")
+
+
 async def test_a_notice_that_raises_is_logged_and_the_others_are_told(caplog: pytest.LogCaptureFixture) -> None:
     """One broken listener keeps nothing from the others and nothing from the kernel."""
     seen: list[str] = []

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import select
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from signalpy.control.address import claim
@@ -82,7 +83,8 @@ class Server:
             peer = self._admitted(writer)
             await self._converse(reader, writer, peer)
         except ControlError as error:
-            await _send(writer, problem_line(type(error).__name__, str(error)))
+            with suppress(ConnectionError, TimeoutError):  # who has hung up needs no reason
+                await _send(writer, problem_line(type(error).__name__, str(error)))
         except (ConnectionError, TimeoutError) as error:
             log.debug("a connection ended: %s", told(error))
         except asyncio.CancelledError:

@@ -36,7 +36,7 @@ class Step(Struct, eq=False):
     :param operation: what goes inward; ``None`` when the hook has ended.
     :param change: see `compile_ring`.
     :param inside: how many times it has gone inward and not come back yet.
-    :param result: what came back last; ``error``: what was raised last.
+    :param result: what came back last; ``error``: what was raised, if nothing came back since.
     :param emptied: told when nothing is inside any more, once somebody waits for it.
     """
 
@@ -64,6 +64,7 @@ class Step(Struct, eq=False):
         self.inside += 1
         try:
             self.result = result = await self.inner(operation)
+            self.error = None
         except BaseException as error:
             self.error = error
             raise
@@ -101,11 +102,12 @@ class TimedStep(Step, eq=False):
         pause = self.pause
         if pause is None or self.operation is None:
             return await super().__call__(new)
-        pause.stop()
+        if not self.inside:
+            pause.stop()
         try:
             return await super().__call__(new)
         finally:
-            if self.operation is not None:
+            if self.operation is not None and not self.inside:
                 pause.start()
 
 
