@@ -187,3 +187,17 @@ def test_a_damaged_key_is_one_clear_error_without_the_key(tmp_path: Path, damage
         keys.verifiers() if damage == "public" else keys.signer()
     assert str(keys.folder) in str(caught.value)
     assert seed not in str(caught.value)
+
+
+@pytest.mark.parametrize("lost", ["missing", "empty", "open"])
+def test_the_public_key_of_the_signing_key_is_known_where_the_list_is_lost(tmp_path: Path, lost: str) -> None:
+    """It is told from the signing key, and a rotation writes it down for good."""
+    keys = Keys(tmp_path / "trail.keys")
+    first = keys.make(ORIGIN).verifier
+    public = keys.folder / "public.keys"
+    public.write_text("") if lost == "empty" else public.unlink()
+    if lost == "open":
+        (keys.folder / "signing.key").chmod(0o644)
+    assert [first] == keys.verifiers()
+    second = keys.make(ORIGIN).verifier
+    assert f"{first}\n{second}\n" == public.read_text()

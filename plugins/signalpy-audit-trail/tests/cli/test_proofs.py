@@ -105,6 +105,19 @@ def test_a_rotated_key_leaves_old_heads_verifiable(folder: Path) -> None:
     audit("verify", "--store", "trail", "--key", old, cwd=folder, code=1)
 
 
+def test_a_lost_list_of_public_keys_loses_no_key(folder: Path) -> None:
+    """The key in force is told from the signing key, before a rotation and after; a damaged one is not called none."""
+    wanted = audit("checkpoint", "--public-key", "--store", "trail", cwd=folder)
+    public, private = folder / "trail.keys" / "public.keys", folder / "trail.keys" / "signing.key"
+    public.unlink()
+    assert wanted == audit("checkpoint", "--public-key", "--store", "trail", cwd=folder)
+    told = audit("checkpoint", "--rotate", "--public-key", "--store", "trail", cwd=folder).splitlines()
+    assert [wanted.strip()] == told[:-1]
+    public.unlink()
+    private.write_text("nonsense")
+    assert "signing key is damaged" in audit("checkpoint", "--public-key", "--store", "trail", cwd=folder, code=2)
+
+
 def test_reads_that_give_records_out_are_recorded_and_the_others_are_not(folder: Path) -> None:
     """prove, snapshot and summary leave an access record; verify, status, checkpoint and reindex give nothing out."""
     for command in (["verify"], ["status"], ["checkpoint"], ["reindex"]):

@@ -39,6 +39,8 @@ def checkpoint(*, public_key: bool, rotate: bool, store: str | None, index: str 
 def _print_keys(keys: Keys) -> None:
     known = keys.verifiers()
     if not known:
+        if keys.exists():
+            keys.signer()  # which says why no public key can be told from it
         raise StoreError(f"{keys.folder}: there is no key yet; the first checkpoint makes one")
     for verifier in known:
         click.echo(str(verifier))

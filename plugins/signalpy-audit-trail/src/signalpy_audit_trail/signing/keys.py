@@ -72,20 +72,36 @@ class Keys:
 
         :raises KeyFileError: if there is none, others may read it, or it is damaged.
         """
+        mode, signer = self._in_force()
+        if mode & 0o077:
+            problem = f"the signing key is open to others (mode {mode & 0o777:03o}). Run: chmod 600"
+            raise KeyFileError(problem, self.folder / PRIVATE)
+        return signer
+
+    def verifiers(self) -> list[Verifier]:
+        """Every public key that ever was in force, the oldest first.
+
+        That of the signing key is among them also where the file of public keys was lost.
+
+        :raises KeyFileError: if the file is damaged.
+        """
+        known = self._listed()
+        try:
+            current = self._in_force()[1].verifier
+        except KeyFileError:
+            return known
+        return known if current in known else [*known, current]
+
+    def _in_force(self) -> tuple[int, Signer]:
+        """The mode of the signing key's file, and the key."""
         path = self.folder / PRIVATE
         try:
             mode, text = path.stat().st_mode, path.read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise KeyFileError(f"the signing key cannot be read ({type(error).__name__})", path) from None
-        if mode & 0o077:
-            raise KeyFileError(f"the signing key is open to others (mode {mode & 0o777:03o}). Run: chmod 600", path)
-        return _decoded(text, path)
+        return mode, _decoded(text, path)
 
-    def verifiers(self) -> list[Verifier]:
-        """Every public key that ever was in force, the oldest first.
-
-        :raises KeyFileError: if the file is damaged.
-        """
+    def _listed(self) -> list[Verifier]:
         path = self.folder / PUBLIC
         try:
             lines = path.read_text().splitlines()
