@@ -118,6 +118,20 @@ def test_a_lost_list_of_public_keys_loses_no_key(folder: Path) -> None:
     assert "signing key is damaged" in audit("checkpoint", "--public-key", "--store", "trail", cwd=folder, code=2)
 
 
+def test_damaged_public_keys_stop_no_other_check(folder: Path) -> None:
+    """The signature is not checked and says why, the rest is; what needs the keys is told in one line."""
+    (folder / "trail.keys" / "public.keys").write_text("nonsense\n")
+    report = json.loads(audit("verify", "--store", "trail", "--json", cwd=folder))
+    checks = {item["check"]: item for item in report["checks"]}
+    assert ["holds"] * 3 == [checks[name]["result"] for name in ("bytes", "order", "tree")]
+    assert "not_checked" == checks["signature"]["result"]
+    assert "public.keys: no verifier key" in checks["signature"]["detail"]
+    audit("verify", "--store", "trail", "--require", "signature", cwd=folder, code=2)
+    told = audit("checkpoint", "--public-key", "--store", "trail", cwd=folder, code=2)
+    assert "public.keys: no verifier key" in told
+    assert "KeyFileError" not in told
+
+
 def test_reads_that_give_records_out_are_recorded_and_the_others_are_not(folder: Path) -> None:
     """prove, snapshot and summary leave an access record; verify, status, checkpoint and reindex give nothing out."""
     for command in (["verify"], ["status"], ["checkpoint"], ["reindex"]):

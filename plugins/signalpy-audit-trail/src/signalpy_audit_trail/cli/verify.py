@@ -12,7 +12,7 @@ import msgspec
 
 from signalpy.plain import printable
 from signalpy_audit_trail.cli.place import opened, trail_options
-from signalpy_audit_trail.signing import Keys, Note, NoteError, Proof, Verifier
+from signalpy_audit_trail.signing import KeyFileError, Keys, Note, NoteError, Proof, Verifier
 from signalpy_audit_trail.verification import CHECKS, Anchors, Report, Result
 from signalpy_audit_trail.verification import verify as verify_trail
 from signalpy_audit_trail.verification.head import read_head
@@ -85,11 +85,21 @@ def verify(
     required = _required(require)
     note = _note(Path(checkpoint)) if checkpoint is not None else None
     with opened(store, index) as place, _progress(place.reader.size()) as progress:
-        beside = () if known or place.folder is None else Keys(place.folder).verifiers()
+        beside, problem = _beside(place.folder if not known else None)
         anchors = Anchors(checkpoint=note, keys=known, beside=beside)
         report = verify_trail(place.reader, anchors, require=required, index=not no_index, progress=progress)
+    if problem:
+        report.checks["signature"].skips(problem)
     click.echo(msgspec.json.encode(report.as_dict()) if as_json else "\n".join(_lines(report)))
     ctx.exit(report.exit_code)
+
+
+def _beside(folder: Path | None) -> tuple[list[Verifier], str]:
+    """The public keys in a folder beside the trail, and why they cannot be used."""
+    try:
+        return ([] if folder is None else Keys(folder).verifiers()), ""
+    except KeyFileError as error:
+        return [], str(error)
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -13,6 +13,7 @@ import binascii
 from pathlib import Path
 from typing import Final
 
+from signalpy.errors import SignalPyError
 from signalpy_audit_trail.private import alone, replace_file
 from signalpy_audit_trail.signing.note import NoteError, Signer, Verifier, name_is_good
 
@@ -21,7 +22,7 @@ PUBLIC: Final = "public.keys"
 _PREFIX: Final = "PRIVATE+KEY+"
 
 
-class KeyFileError(OSError):
+class KeyFileError(SignalPyError, OSError):
     """A key file is missing, unreadable, open to others, or damaged. ``path`` tells which."""
 
     def __init__(self, problem: str, path: Path) -> None:
