@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,22 @@ def test_the_public_key_of_the_signing_key_is_known_where_the_list_is_lost(tmp_p
     assert [first] == keys.verifiers()
     second = keys.make(ORIGIN).verifier
     assert f"{first}\n{second}\n" == public.read_text()
+
+
+def test_rotations_at_once_keep_every_public_key(tmp_path: Path) -> None:
+    """Each takes its turn: all keys are listed, and the last of them signs."""
+    folder = tmp_path / "trail.keys"
+    with ThreadPoolExecutor(8) as pool:
+        made = [item.verifier for item in pool.map(lambda _: Keys(folder).make(ORIGIN), range(32))]
+    known = Keys(folder).verifiers()
+    assert {str(item) for item in made} == {str(item) for item in known}
+    assert known[-1] == Keys(folder).signer().verifier
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_clear_error(tmp_path: Path) -> None:
+    """Neither the first key nor a rotation can be made there, and the error says where."""
+    (tmp_path / "trail.keys").write_text("")
+    keys = Keys(tmp_path / "trail.keys")
+    for make in (keys.make, keys.ensure):
+        with pytest.raises(KeyFileError, match=r"trail\.keys: no key can be made \(File exists\)"):
+            make(ORIGIN)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -49,21 +51,35 @@ class Keys:
         :raises KeyFileError: as `signer`, or if the folder cannot be made.
         """
         if not self.exists():
-            try:
-                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with alone(self.folder):
-                    if not self.exists():
-                        return self.make(name)
-            except OSError as error:
-                raise KeyFileError(f"no key can be made ({error.strerror or error})", self.folder) from None
+            with self._turn():
+                if not self.exists():
+                    return self._made(name)
         return self.signer()
 
     def make(self, name: str) -> Signer:
-        """Makes a key and puts it in force; keys that were in force stay among the public ones. Durable on return."""
+        """Makes a key and puts it in force; keys that were in force stay among the public ones. Durable on return.
+
+        :raises KeyFileError: if the folder cannot be made or written, or the public keys are damaged.
+        """
+        with self._turn():
+            return self._made(name)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The folder, made if there is none, held against others who make a key."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with alone(self.folder):
+                yield
+        except KeyFileError:
+            raise
+        except OSError as error:
+            raise KeyFileError(f"no key can be made ({error.strerror or error})", self.folder) from None
+
+    def _made(self, name: str) -> Signer:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         signer = Signer(name, Ed25519PrivateKey.generate())
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._write(PUBLIC, "".join(f"{item}\n" for item in [*self.verifiers(), signer.verifier]))
         self._write(PRIVATE, _encoded(signer))
         return signer
