@@ -176,6 +176,7 @@ def test_a_read_only_copy_is_read_without_a_byte_of_it_changing(folder: Path) ->
         (["verify", "--store", "trail", "--key", "trail/trail.json"], "audit checkpoint --public-key"),
         (["verify", "--store", "trail", "--checkpoint", "trail/trail.json"], "no signed note"),
         (["verify", "--proof", "trail/trail.json"], "no proof"),
+        (["verify", "--proof", "/proc/self/mem"], "that `signalpy audit prove` wrote"),
         (["verify", "--store", "ftp:x"], "no store answers"),
         (["prove", "9", "--store", "trail"], "there is no record 9"),
         (["snapshot", "trail.keys", "--store", "trail"], "empty folder"),

@@ -151,7 +151,7 @@ def _note(path: Path) -> str:
 def _check_proof(path: Path, keys: list[Verifier], *, as_json: bool) -> int:
     try:
         proof = Proof.parse(path.read_text(encoding="utf-8"))
-    except (NoteError, UnicodeDecodeError) as error:
+    except (NoteError, OSError, UnicodeDecodeError) as error:
         advice = "give a file that `signalpy audit prove` wrote"
         raise click.BadParameter(f"{path}: {error}; {advice}", param_hint="--proof") from error
     verdict, detail, origin, size = Result.HOLDS, "", "", 0
