@@ -251,6 +251,7 @@ class TestWhenItGoesWrong:
             (b'{"v":1,"result":1}\n', "answers status with a int, not a dict"),
             (b"x" * (65 << 20), "answers with more than 67108864 bytes"),
         ],
+        ids=["nothing", "half", "another protocol", "another version", "another type", "too much"],
     )
     def test_another_program_answers(self, folder: Path, answer: bytes, told: str) -> None:
         """Nothing at all, half an answer, something else, or without end."""
