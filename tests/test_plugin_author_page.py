@@ -151,7 +151,7 @@ def environment(folder: Path) -> Path:
 
 @pytest.mark.skipif(
     int(version("packaging").split(".")[0]) < 26,
-    reason="the page's twine checks metadata 2.5, as hatchling writes it, which packaging reads from 26 on",
+    reason="the page's twine reads the metadata that hatchling writes today with packaging 26, and not with the oldest",
 )
 def test_the_page_ends_in_an_application(tmp_path: Path, index: str) -> None:
     """Every file, change and command, one after the other; the plugin is really uploaded, and downloaded again."""
