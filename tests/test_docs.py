@@ -16,21 +16,7 @@ from signalpy_audit_trail.commit import append_sync
 from signalpy_audit_trail.draft import Draft
 from signalpy_audit_trail.signing import Keys
 from signalpy_audit_trail.stores.file import FileStore
-
-DOCS = Path(__file__).resolve().parent.parent / "docs"
-CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-
-
-def commands(page: str) -> list[tuple[str, str]]:
-    """Each command of a page with the output that the page shows, which may be nothing."""
-    found: list[tuple[str, str]] = []
-    for block in CONSOLE.findall((DOCS / page).read_text()):
-        for line in block.splitlines(keepends=True):
-            if line.startswith("$ "):
-                found.append((line[2:].strip(), ""))
-            else:
-                found[-1] = (found[-1][0], found[-1][1] + line)
-    return found
+from tests.pages import Page
 
 
 def make_trail(folder: Path) -> None:
@@ -46,8 +32,9 @@ def make_trail(folder: Path) -> None:
 def test_every_command_of_a_page_runs(page: str, tmp_path: Path) -> None:
     """In one folder, one after the other, each with success; output that the page shows is printed."""
     make_trail(tmp_path)
-    assert commands(page)
-    for command, shown in commands(page):
+    commands = Page(page).commands()
+    assert commands
+    for command, shown in commands:
         words = shlex.split(command)
         words, target = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
         assert "signalpy" == words[0]

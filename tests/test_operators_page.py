@@ -18,8 +18,9 @@ from signalpy.discovery.installed import Reading
 from signalpy.doctor import Examined, examine
 from signalpy.doctor.live import CHECKS
 from signalpy.states import PluginInfo, State
+from tests.pages import Page, blanks, pattern
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs" / "operators.md").read_text()
+PAGE = Page("operators.md")
 MODULE = """\
 import time
 
@@ -41,10 +42,6 @@ class Service:
     async def signalpy_publish(self, event, proceed):
         await proceed()
 """
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
 def installed(site: Path, distribution: str, version: str, needs: str) -> None:
@@ -72,19 +69,8 @@ def folder(tmp_path: Path) -> Path:
     installed(tmp_path / "site", "acme-bills", "2.0", "acme-tools>=2")
     installed(tmp_path / "site", "acme-legacy", "0.9", "signalpy-core")
     installed(tmp_path / "site", "acme-new", "1.0", "signalpy-core>=99")
-    (tmp_path / "signalpy.toml").write_text("".join(blocks("toml")))
+    (tmp_path / "signalpy.toml").write_text("".join(PAGE.blocks("toml")))
     return tmp_path
-
-
-def commands() -> list[tuple[str, str]]:
-    """Each command of the page, and what the page shows of its output."""
-    found: list[tuple[str, str]] = []
-    for line in "".join(blocks("console")).splitlines(keepends=True):
-        if line.startswith("$ "):
-            found.append((line[2:].strip(), ""))
-        else:
-            found[-1] = (found[-1][0], found[-1][1] + line)
-    return found
 
 
 def test_every_command_says_what_the_page_shows(folder: Path) -> None:
@@ -92,8 +78,8 @@ def test_every_command_says_what_the_page_shows(folder: Path) -> None:
     environ = {**os.environ, "PYTHONPATH": str(folder / "site"), "PYTHONDONTWRITEBYTECODE": "1"}
     environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
     code = 0
-    assert 12 <= len(commands())
-    for command, shown in commands():
+    assert 12 <= len(PAGE.commands())
+    for command, shown in PAGE.commands():
         if command == "echo $?":
             assert f"{code}\n" == shown
             continue
@@ -104,20 +90,9 @@ def test_every_command_says_what_the_page_shows(folder: Path) -> None:
         assert re.fullmatch(pattern(shown), blanks(done.stdout)), (command, done.stdout)
 
 
-def pattern(shown: str) -> str:
-    """What the page shows as a regular expression: "…" is a part of a line, or lines, if it stands alone."""
-    lines = blanks(shown).splitlines()
-    known = (".*".join(map(re.escape, line.split("…"))) for line in lines)
-    return "".join("(?:.*\\n)*" if line == "…" else f"{text}\\n" for line, text in zip(lines, known, strict=True))
-
-
-def blanks(text: str) -> str:
-    return re.sub(r"[ \t]+", " ", text).replace(" \n", "\n")
-
-
 def test_the_schema_is_that_of_the_rows() -> None:
     """Keys in their order, and every state."""
-    [schema] = map(json.loads, blocks("json"))
+    [schema] = map(json.loads, PAGE.blocks("json"))
     item = schema["items"]
     row = PluginInfo("a", None, None, State.ACTIVE).as_dict()
     assert list(row) == item["required"] == list(item["properties"])
@@ -127,5 +102,5 @@ def test_the_schema_is_that_of_the_rows() -> None:
 def test_every_check_of_the_doctor_is_in_the_table() -> None:
     """In the order in which they are made, those that need a boot last."""
     report = examine(Examined(Reading((), ()), load()))
-    table = PAGE.partition("\n## The doctor\n")[2].partition("\n## ")[0]
+    table = PAGE.text.partition("\n## The doctor\n")[2].partition("\n## ")[0]
     assert [*report.made, *CHECKS] == re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)

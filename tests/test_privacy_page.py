@@ -17,18 +17,15 @@ from signalpy import Kernel
 from signalpy.configuration import load
 from signalpy_audit_trail import AuditTrail
 from signalpy_audit_trail.privacy.rules import Action, parse_rules
+from tests.pages import Page
 
-PAGE = (Path(__file__).parents[1] / "docs" / "privacy.md").read_text("utf-8")
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PAGE = Page("privacy.md")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The folder of an application that has the first configuration of the page, and has recorded an order of zoe."""
-    (tmp_path / "signalpy.toml").write_text(blocks("toml")[0])
+    (tmp_path / "signalpy.toml").write_text(PAGE.blocks("toml")[0])
 
     async def run() -> None:
         config: Any = load(tmp_path / "signalpy.toml", environ={}).tree
@@ -52,29 +49,23 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_configuration_is_one(tmp_path: Path) -> None:
     """Its rules are read, and each action of the code has its row in the table of the page."""
-    for block in blocks("toml"):
+    for block in PAGE.blocks("toml"):
         (tmp_path / "signalpy.toml").write_text(block)
         parse_rules(load(tmp_path / "signalpy.toml", environ={}).tables["audit-trail"]["privacy"])
-    assert [*Action] == re.findall(r"^\| `(\w+)` \| ", PAGE, re.MULTILINE)
+    assert [*Action] == re.findall(r"^\| `(\w+)` \| ", PAGE.text, re.MULTILINE)
 
 
 def test_the_example_reads_what_is_encrypted(folder: Path) -> None:
     """As it stands, beside the trail."""
-    (example,) = blocks("python")
+    (example,) = PAGE.blocks("python")
     done = run(folder, "-c", example)
     assert ("a gift\n", "") == (done.stdout, done.stderr)
 
 
 def test_every_command_runs(folder: Path) -> None:
     """One after the other, each with success, and it prints what the page shows."""
-    found: list[tuple[str, str]] = []
-    for line in "".join(blocks("console")).splitlines(keepends=True):
-        if line.startswith("$ "):
-            found.append((line[2:].strip(), ""))
-        else:
-            found[-1] = (found[-1][0], found[-1][1] + line)
-    assert 6 == len(found)
-    for command, shown in found:
+    assert 6 == len(PAGE.commands())
+    for command, shown in PAGE.commands():
         done = run(folder, "-m", *shlex.split(command))
         assert (0, "") == (done.returncode, done.stderr), command
         pattern = ".*".join(re.escape(part) for part in shown.split("…"))

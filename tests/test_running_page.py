@@ -18,36 +18,11 @@ from pathlib import Path
 import pytest
 
 from signalpy.configuration import load
+from tests.pages import Page, blanks, pattern
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs" / "running.md").read_text()
+PAGE = Page("running.md")
 PATIENCE = 20.0
 """Seconds until what a process does by itself, such as looking at its file, must show."""
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-
-
-def commands() -> list[tuple[str, str]]:
-    """Each command of the page, and what the page shows of its output."""
-    found: list[tuple[str, str]] = []
-    for line in "".join(blocks("console")).splitlines(keepends=True):
-        if line.startswith("$ "):
-            found.append((line[2:].strip(), ""))
-        else:
-            found[-1] = (found[-1][0], found[-1][1] + line)
-    return found
-
-
-def pattern(shown: str) -> str:
-    """What the page shows as a regular expression: "…" is a part of a line, or lines, if it stands alone."""
-    lines = blanks(shown).splitlines()
-    known = (".*".join(map(re.escape, line.split("…"))) for line in lines)
-    return "".join("(?:.*\\n)*" if line == "…" else f"{text}\\n" for line, text in zip(lines, known, strict=True))
-
-
-def blanks(text: str) -> str:
-    return re.sub(r"[ \t]+", " ", text).replace(" \n", "\n")
 
 
 class Shell:
@@ -88,7 +63,7 @@ def environ() -> dict[str, str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The folder of the page: a plugin of one file and a configuration."""
-    [plugin], [configuration] = blocks("python"), blocks("toml")
+    [plugin], [configuration] = PAGE.blocks("python"), PAGE.blocks("toml")
     (tmp_path / "shop.py").write_text(plugin)
     (tmp_path / "signalpy.toml").write_text(configuration)
     (tmp_path / "run").mkdir()
@@ -104,8 +79,8 @@ def shell(folder: Path) -> Iterator[Shell]:
 
 def test_every_command_says_what_the_page_shows(shell: Shell) -> None:
     """One after the other; what a process writes into its log by itself is waited for."""
-    assert 20 <= len(commands())
-    for command, shown in commands():
+    assert 20 <= len(PAGE.commands())
+    for command, shown in PAGE.commands():
         said = shell.run(command)
         if command.endswith("&"):
             wait_until(lambda: "cli: running" in shell.run("cat run.log"))
@@ -129,9 +104,9 @@ def test_every_command_of_the_table_is_shown_and_is_one() -> None:
     """What ``--attach`` answers is in the table, and each of it is run above or below."""
     from signalpy.cli.attached import ANSWERED
 
-    table = PAGE.partition("\n## Every command\n")[2].partition("\n\nThe other")[0]
+    table = PAGE.text.partition("\n## Every command\n")[2].partition("\n\nThe other")[0]
     named = set(re.findall(r"`([a-z]+(?: [a-z]+)?)[^`]*`", table.partition("|---|")[2]))
-    shown = {words for command, _ in commands() for words in re.findall(r"--attach \S+ (\S+ ?\S*)", command)}
+    shown = {words for command, _ in PAGE.commands() for words in re.findall(r"--attach \S+ (\S+ ?\S*)", command)}
     for name in named:
         assert any(words.startswith(name.split(" ")[0]) for words in shown), name
     assert set(ANSWERED) == {name.split(" ")[0] for name in named} - {"audit"}
@@ -147,7 +122,7 @@ def help_of(command: str) -> str:
 
 def test_the_options_of_a_start_are_those_of_the_commands() -> None:
     """Each of the table goes with each command that the page names."""
-    table = PAGE.partition("\n## Start without something\n")[2].partition("\n```")[0]
+    table = PAGE.text.partition("\n## Start without something\n")[2].partition("\n```")[0]
     options = re.findall(r"^\| `(--[a-z]+)", table, re.MULTILINE)
     assert ["--without", "--safe", "--plugin"] == options
     for command in ("run", "invoke", "plugins", "why"):
@@ -156,7 +131,7 @@ def test_the_options_of_a_start_are_those_of_the_commands() -> None:
 
 
 def unit() -> configparser.ConfigParser:
-    [text] = blocks("ini")
+    [text] = PAGE.blocks("ini")
     found = configparser.ConfigParser(interpolation=None)
     found.optionxform = str  # type: ignore[assignment, method-assign]
     found.read_string(text)
@@ -220,7 +195,7 @@ def test_a_start_that_cannot_be_mended_by_another_has_the_exit_code_of_the_unit(
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine")
 def test_systemd_finds_nothing_wrong_in_the_unit(tmp_path: Path) -> None:
     """Every key is one, and every value is taken; an older systemd does not know the type, and says so."""
-    [text] = blocks("ini")
+    [text] = PAGE.blocks("ini")
     (tmp_path / "shop.service").write_text(text.replace("/srv/shop/.venv/bin/signalpy", sys.executable))
     command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "shop.service")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

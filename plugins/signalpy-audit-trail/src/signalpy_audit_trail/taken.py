@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Self, TypeAlias
 
@@ -28,7 +29,7 @@ FULL: Final = "full"
 _KEPT: Final = {METADATA: (), REQUEST: ("params",), FULL: ("params", "result")}
 
 
-class Taken:
+class Taken(ABC):
     """One operation in the making.
 
     :param begun: its record, as far as it is known from the start.
@@ -49,18 +50,18 @@ class Taken:
         return self._begun.action
 
     @property
+    @abstractmethod
     def by(self) -> str:
         """The component that is asked, or that tells."""
-        raise NotImplementedError
 
     @property
     def seen(self) -> Json:
         """The values that were taken, stored or not, in the shape of a record's ``data``; asked after `record`."""
         return None
 
+    @abstractmethod
     def record(self, ending: Ending, recorded_at: str) -> Record:
         """The record of the operation that ended so."""
-        raise NotImplementedError
 
     def again(self, new_id: str) -> Self:
         """The same for another record of the operation, under an id of its own."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import operator
+from abc import ABC, abstractmethod
 from asyncio import CancelledError, Task
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -30,7 +31,7 @@ def _nobody_waits() -> None:
     """Stands in ``Route.left`` until the route is retired."""
 
 
-class Route:
+class Route(ABC):
     """What calls and events have in common.
 
     :ivar running: the operations under way, with their tasks.
@@ -52,9 +53,9 @@ class Route:
         """The lives of the operations under way, with their tasks."""
         return {operation.span: task for operation, task in list(self.running.items())}
 
+    @abstractmethod
     def handling(self, operation: Any) -> Any:
         """The owner of the handler that an operation has come to, if it has come to one."""
-        raise NotImplementedError
 
     def under_way(self, apart_from: frozenset[Span]) -> bool:
         """Whether an operation is under way that is not one of these."""
