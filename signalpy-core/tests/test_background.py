@@ -52,8 +52,8 @@ def kernel_of(*classes: type, **kernel: Any) -> tuple[Kernel, Letters]:
     return made, letters
 
 
-async def test_publish_does_not_wait_and_order_is_kept() -> None:
-    """A background subscriber gets every event in order, after publish has returned."""
+def slow(**settings: Any) -> tuple[Kernel, Letters, asyncio.Event, list[Any]]:
+    """A kernel with a subscriber that handles nothing before the event is set, and what it has handled."""
     gate, got = asyncio.Event(), []
 
     @component("a", version="1")
@@ -63,7 +63,12 @@ async def test_publish_does_not_wait_and_order_is_kept() -> None:
             await gate.wait()
             got.append(data)
 
-    kernel, letters = kernel_of(A)
+    return *kernel_of(A, **settings), gate, got
+
+
+async def test_publish_does_not_wait_and_order_is_kept() -> None:
+    """A background subscriber gets every event in order, after publish has returned."""
+    kernel, letters, gate, got = slow()
     async with kernel:
         for n in range(50):
             await kernel.bus.publish("e", n)
@@ -125,20 +130,6 @@ async def test_a_full_queue_is_waited_for_and_then_a_dead_letter() -> None:
         await waiting
         instance = kernel.get("a")
     assert [0, 1, 2, 4] == instance.got
-
-
-def slow(**settings: Any) -> tuple[Kernel, Letters, asyncio.Event, list[Any]]:
-    """A kernel with a subscriber that handles nothing before the event is set, and what it has handled."""
-    gate, got = asyncio.Event(), []
-
-    @component("a", version="1")
-    class A:
-        @subscribe("e", background=True)
-        async def on(self, event_type: str, data: Any) -> None:
-            await gate.wait()
-            got.append(data)
-
-    return *kernel_of(A, **settings), gate, got
 
 
 async def test_publishers_get_room_in_the_order_in_which_they_came() -> None:
